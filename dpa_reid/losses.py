@@ -6,9 +6,10 @@
 __all__ = ['LossBase', 'smoothing_eps', 'smooth_ce', 'LabelSmoothingCE', 'circle_logits', 'CircleSoftmaxCE', 'batch_distances',
            'mine_hard', 'mine_weighted', 'HardTripletLoss', 'WeightedTripletLoss', 'ReIDLoss']
 
-# %% ../nbs/40_losses.ipynb #1b5f416f
+# %% ../nbs/40_losses.ipynb #e75c4598
 import math, torch, torch.nn.functional as F
 from torch import nn, Tensor
+from fastcore.basics import patch
 from .core import *
 
 # %% ../nbs/40_losses.ipynb #de9ffde0
@@ -29,12 +30,13 @@ class LossBase(nn.Module):
         "Outputs as `predict` decodes them: unchanged."
         return x
 
-# %% ../nbs/40_losses.ipynb #a2105dce
+# %% ../nbs/40_losses.ipynb #fc0dfc08
 def _plain(x): return x.as_subclass(Tensor).to(torch.promote_types(x.dtype, torch.float32))
 
 def _labels(y, n):
     y = y.as_subclass(Tensor).long()
-    if ((y < 0) | (y >= n)).any(): raise ReIDError(f"The batch has identity {y.max().item()} where the classifier knows {n} (0 to {n-1}): build the network with `n_ids=dls.c` and keep unseen identities out of the training split.")
+    bad = (y < 0) | (y >= n)
+    if bad.any(): raise ReIDError(f"The batch has identity {y[bad][0].item()} where the classifier knows {n} (0 to {n-1}): build the network with `n_ids=dls.c` and keep unseen identities out of the training split.")
     return y
 
 # %% ../nbs/40_losses.ipynb #02be9b7e
@@ -62,7 +64,7 @@ def smooth_ce(
     n = logits.shape[1]
     return F.cross_entropy(logits, _labels(y, n), label_smoothing=smoothing_eps(n, eps, form), reduction='none')
 
-# %% ../nbs/40_losses.ipynb #ca442a01
+# %% ../nbs/40_losses.ipynb #370ab4dc
 class LabelSmoothingCE(LossBase):
     "Identity loss on logits (B, N): cross-entropy against targets smoothed by `eps`, in one of three conventions. Source: eq. 13 ('paper'), FastReID ('released')."
     def __init__(self,
@@ -75,19 +77,28 @@ class LabelSmoothingCE(LossBase):
         self.eps, self.form = eps, form
     def extra_repr(self): return f'eps={self.eps}, form={self.form!r}'
 
-    def forward(self, x:Tensor, y:Tensor): return self.reduce(smooth_ce(x, y, self.eps, self.form))
+    def forward(self,
+        x:Tensor, # logits (B, N)
+        y:Tensor # identities (B,)
+    )->Tensor: # scalar, or (B,) when `reduction` is 'none'
+        "The loss; raises `ReIDError` for an identity without a logit."
+        return self.reduce(smooth_ce(x, y, self.eps, self.form))
 
     def reduce(self, l):
         "The mean; in the released form the sum over the number of samples whose loss is not zero."
         if self.form == 'released' and self.reduction == 'mean': return l.sum()/(l != 0).sum().clamp(min=1)
         return super().reduce(l)
 
-    def activation(self, x):
-        "Probabilities (B, N)."
-        return _plain(x).softmax(-1)
-    def decodes(self, x):
-        "The most probable identity (B,)."
-        return x.argmax(-1)
+# %% ../nbs/40_losses.ipynb #a794d6d6
+@patch
+def activation(self:LabelSmoothingCE, x:Tensor)->Tensor:
+    "Probabilities (B, N)."
+    return _plain(x).softmax(-1)
+
+@patch
+def decodes(self:LabelSmoothingCE, x:Tensor)->Tensor:
+    "The most probable identity (B,)."
+    return x.argmax(-1)
 
 # %% ../nbs/40_losses.ipynb #3fd9b15c
 def circle_logits(
@@ -100,7 +111,7 @@ def circle_logits(
     c, target = cos.detach(), F.one_hot(y, cos.shape[1]).bool()
     return s*torch.where(target, (1+m-c).relu()*(cos-(1-m)), (c+m).relu()*(cos-m))
 
-# %% ../nbs/40_losses.ipynb #56544f55
+# %% ../nbs/40_losses.ipynb #59445834
 class CircleSoftmaxCE(LabelSmoothingCE):
     "Identity loss on cosines (B, N): circle-softmax logits, then `LabelSmoothingCE`; raises `ReIDError` for logits that are no cosines. Source: the released VeRi-UAV configuration."
     def __init__(self,
@@ -114,7 +125,11 @@ class CircleSoftmaxCE(LabelSmoothingCE):
         self.s, self.m = s, m
     def extra_repr(self): return f's={self.s}, m={self.m}, ' + super().extra_repr()
 
-    def forward(self, x:Tensor, y:Tensor):
+    def forward(self,
+        x:Tensor, # cosines (B, N)
+        y:Tensor # identities (B,)
+    )->Tensor: # scalar, or (B,) when `reduction` is 'none'
+        "The loss; raises `ReIDError` for values beyond [-1, 1] and for an identity without a cosine."
         x = _plain(x)
         if (big := x.detach().abs().max()) > 1.01: raise ReIDError(f"CircleSoftmaxCE takes cosines in [-1, 1] and got {big:.3g}: give the head `classifier=CosineLinear`, or use LabelSmoothingCE.")
         return super().forward(circle_logits(x, _labels(y, x.shape[1]), self.s, self.m), y)
@@ -165,7 +180,7 @@ def mine_weighted(
     top, log_eps = d.masked_fill(~same, 0).max(1, keepdim=True).values.detach(), d.new_tensor(eps).log()
     return _weighted_mean(d, d, same, top + log_eps), _weighted_mean(d, -d, ~same, log_eps.expand_as(top))
 
-# %% ../nbs/40_losses.ipynb #5ba36b33
+# %% ../nbs/40_losses.ipynb #e7299e24
 class HardTripletLoss(LossBase):
     "Metric loss on embeddings (B, D): hinge with `margin`, or soft margin, on batch-hard Euclidean distances; raises `ReIDError` when the batch has one identity. Source: eq. 14, Hermans et al. 2017."
     def __init__(self,
@@ -181,7 +196,11 @@ class HardTripletLoss(LossBase):
         "Distances to the positive and the negative of each anchor."
         return mine_hard(d, same)
 
-    def forward(self, x:Tensor, y:Tensor):
+    def forward(self,
+        x:Tensor, # embeddings (B, D)
+        y:Tensor # identities (B,)
+    )->Tensor: # scalar, or (B,) when `reduction` is 'none'
+        "The loss; raises `ReIDError` when the batch has one identity."
         same = _check_negatives(y.as_subclass(Tensor))
         ap, an = self.mine(batch_distances(x), same)
         return self.reduce(F.softplus(ap - an) if self.margin is None else (ap - an + self.margin).relu())
@@ -201,7 +220,7 @@ class WeightedTripletLoss(HardTripletLoss):
         "Weighted distances to the positives and the negatives of each anchor."
         return mine_weighted(d, same, self.eps)
 
-# %% ../nbs/40_losses.ipynb #cda7a3af
+# %% ../nbs/40_losses.ipynb #e7eac4a2
 class ReIDLoss(LossBase):
     "`weights[0]*id_loss + weights[1]*metric_loss` on a `ReIDOutput`, the parts kept in `.parts`; NaN on a plain tensor, the evaluation embeddings. Source: eq. 15."
     def __init__(self,
@@ -216,22 +235,30 @@ class ReIDLoss(LossBase):
         self.id_loss, self.metric_loss, self.weights, self.metric_on, self.parts = id_loss, metric_loss, tuple(weights), metric_on, {}
     def extra_repr(self): return f'weights={self.weights}, metric_on={self.metric_on!r}'
 
-    @property
-    def names(self):
-        "The names of `parts`: 'id_loss', 'metric_loss', or the one there is."
-        return [n for n in ('id_loss', 'metric_loss') if getattr(self, n) is not None]
+    def __getstate__(self): return {**self.__dict__, 'parts': {}}       # an exported learner carries no batch
 
-    def forward(self, out, y:Tensor):
-        self.parts = {}
-        if not isinstance(out, tuple): return torch.full((len(out),) if self.reduction == 'none' else (), float('nan'), device=out.device)
-        out = ReIDOutput(*out)
-        ins = dict(id_loss=out.logits, metric_loss=getattr(out, self.metric_on))
-        losses = {n: getattr(self, n)(ins[n], y) for n in self.names}
-        self.parts = {n: l.detach() for n, l in losses.items()}
-        return sum(w*losses[n] for n, w in zip(('id_loss', 'metric_loss'), self.weights) if n in losses)
+# %% ../nbs/40_losses.ipynb #0a346567
+@patch(as_prop=True)
+def names(self:ReIDLoss)->list:
+    "The names of `parts`: 'id_loss', 'metric_loss', or the one there is."
+    return [n for n in ('id_loss', 'metric_loss') if getattr(self, n) is not None]
 
-    def decodes(self, x):
-        "No identity, -1, for each embedding: one needs a gallery to name a vehicle."
-        return torch.full((len(x),), -1)
+@patch
+def decodes(self:ReIDLoss, x:Tensor)->Tensor:
+    "No identity, -1, for each embedding: one needs a gallery to name a vehicle."
+    return torch.full((len(x),), -1)
 
-    def __getstate__(self): return {**self.__dict__, 'parts': {}}
+# %% ../nbs/40_losses.ipynb #795b90cb
+@patch
+def forward(self:ReIDLoss,
+    out, # `ReIDOutput` in training; embeddings (B, D) in evaluation
+    y:Tensor # identities (B,)
+)->Tensor: # scalar; NaN in evaluation, (B,) of them when `reduction` is 'none'
+    "The weighted sum, eq. 15; sets `parts`."
+    self.parts = {}
+    if not isinstance(out, tuple): return torch.full((len(out),) if self.reduction == 'none' else (), float('nan'), device=out.device)
+    out = ReIDOutput(*out)
+    ins = dict(id_loss=out.logits, metric_loss=getattr(out, self.metric_on))
+    losses = {n: getattr(self, n)(ins[n], y) for n in self.names}
+    self.parts = {n: l.detach() for n, l in losses.items()}
+    return sum(w*losses[n] for n, w in zip(('id_loss', 'metric_loss'), self.weights) if n in losses)

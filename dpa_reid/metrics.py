@@ -5,23 +5,23 @@
 # %% auto #0
 __all__ = ['RetrievalScores', 'evaluate_retrieval', 'evaluate_items', 'EmbeddingStore', 'RetrievalMetric', 'retrieval_metrics']
 
-# %% ../nbs/42_metrics.ipynb #64d3771a
-import math
+# %% ../nbs/42_metrics.ipynb #ae969c46
 from contextlib import contextmanager
 from dataclasses import dataclass
-import numpy as np, pandas as pd, torch
+import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from torch import Tensor
 from fastcore.basics import patch
 from fastai.learner import Metric
 from .core import *
 
-# %% ../nbs/42_metrics.ipynb #b6450093
+# %% ../nbs/42_metrics.ipynb #b46d5f29
 def _embeddings(x, name, metric):
     "Embeddings as float32 (N, D) on a device with float64, and their float64 lengths (N,); raises `ReIDError` for what cannot be ranked."
     x = torch.as_tensor(x).detach().as_subclass(Tensor)
     if x.ndim != 2 or not x.numel(): raise ReIDError(f"The {name} embeddings have shape {tuple(x.shape)}: give at least one row, as (images, features).")
     x = (x.cpu() if x.device.type == 'mps' else x).float()
-    bad = ~(x.abs() <= 1e15).all(1)
+    low, high = x.aminmax(dim=1)
+    bad = ~((low >= -1e15) & (high <= 1e15))
     if bad.any(): raise ReIDError(f"{int(bad.sum())} of {len(x)} {name} embeddings hold NaN, infinity or numbers beyond 1e15, the first in row {int(bad.nonzero()[0])}: look for a diverged training or an empty crop.")
     n = torch.linalg.vector_norm(x, dim=1, dtype=torch.float64)
     if metric == 'cosine' and (n < 1e-15).any(): raise ReIDError(f"{int((n < 1e-15).sum())} of {len(x)} {name} embeddings are zero, the first in row {int((n < 1e-15).nonzero()[0])}, and a zero vector has no cosine: use metric='euclidean' or mend the network.")
@@ -37,36 +37,39 @@ def _codes(q, g, what, nq, ng, device):
     if (codes < 0).any(): raise ReIDError(f"{int((codes < 0).sum())} {what} are missing (None or NaN): fill or drop those rows.")
     return codes[:nq], codes[nq:]
 
-# %% ../nbs/42_metrics.ipynb #7331af26
+# %% ../nbs/42_metrics.ipynb #1851256e
 def _far(dot, nq, ng, metric):
     "What grows with the distance, from dot products and lengths: minus the cosine, or the squared distance less the query's own square."
     return -dot/(nq*ng) if metric == 'cosine' else ng.square() - 2*dot
 
 def _slack(dtype, dim, nq, ng, metric):
-    "Rounding error of `_far` in `dtype`, a number a query (b, 1)."
+    "Rounding error of `_far` in `dtype`, a number a query (b, 1): that of a sum of `dim` terms, four standard deviations of it."
     top = ng.max()
-    return 2*torch.finfo(dtype).eps*(2 + dim**.5)*(torch.ones_like(nq) if metric == 'cosine' else top.square() + 2*nq*top)[:, None]
+    return torch.finfo(dtype).eps*(4 + dim**.5)*(torch.ones_like(nq) if metric == 'cosine' else top.square() + 2*nq*top)[:, None]
 
-# %% ../nbs/42_metrics.ipynb #9f42fa30
-def _exact(q, g, nq, ng, r, c, metric, chunk=256):
-    "`_far` of the pairs (q[r], g[c]) in float64."
-    dot = torch.cat([(q[a].double()*g[b].double()).sum(1) for a, b in zip(r.split(chunk), c.split(chunk))])
-    return _far(dot, nq[r], ng[c], metric)
-
+# %% ../nbs/42_metrics.ipynb #8d2c63e0
 def _exact_all(q, g, nq, ng, metric, chunk=1024):
     "`_far` of every query with every gallery image in float64 (b, G)."
     dot = torch.cat([q.double()@c.double().T for c in g.split(chunk)], 1)
     return _far(dot, nq[:, None], ng, metric)
 
-# %% ../nbs/42_metrics.ipynb #44121dee
+def _exact(q, g, nq, ng, r, c, metric):
+    "`_far` of the pairs (q[r], g[c]) in float64, `r` in rising order: query by query, or as one product where many pairs are asked for."
+    if 50*len(r) > len(q)*len(g): return _exact_all(q, g, nq, ng, metric)[r, c]
+    rows, n = (v.tolist() for v in r.unique_consecutive(return_counts=True))
+    dot = torch.cat([g[j].double()@q[i].double() for i, j in zip(rows, c.split(n))])
+    return _far(dot, nq[r], ng[c], metric)
+
+# %% ../nbs/42_metrics.ipynb #addb0cc2
 def _drawers(q, g, nq, ng, keys, out, metric):
     "For each gallery image the number of positives strictly nearer (b, G), those marked `out` after all; `keys` (b, m) are the positives' sorted float64 distances."
     inf, dim = float('inf'), q.shape[1]
     far = _far(q@g.T, nq.float()[:, None], ng.float(), metric).masked_fill_(out, inf)
     slack, fine = _slack(torch.float32, dim, nq, ng, metric).float(), _slack(torch.float64, dim, nq, ng, metric)
-    low = torch.searchsorted(keys.float(), far - slack)
-    r, c = (low != torch.searchsorted(keys.float(), far + slack)).nonzero(as_tuple=True)
-    if len(r) > far.numel()//50:
+    near = F.pad(keys.float(), (0, 1), value=inf)
+    low = torch.searchsorted(near, far - slack)
+    r, c = (near.gather(1, low) < far + slack).nonzero(as_tuple=True)           # a positive within rounding error
+    if 50*len(r) > far.numel():
         return torch.searchsorted(keys, _exact_all(q, g, nq, ng, metric).masked_fill_(out, inf) - fine)
     if len(r): low[r, c] = torch.searchsorted(keys[r], (_exact(q, g, nq, ng, r, c, metric) - fine[r, 0])[:, None])[:, 0]
     return low
@@ -93,8 +96,8 @@ def _full_float32(device):
         with torch.autocast(device.type, enabled=False), torch.no_grad(): yield
     finally: torch.set_float32_matmul_precision(was)
 
-# %% ../nbs/42_metrics.ipynb #b2c242c7
-@dataclass(eq=False)
+# %% ../nbs/42_metrics.ipynb #d9d8bd30
+@dataclass(eq=False, repr=False)
 class RetrievalScores:
     "What `evaluate_retrieval` found: means over the queries kept, and each of these queries by itself."
     mAP:float # mean of `ap`, in [0, 1]
@@ -106,23 +109,35 @@ class RetrievalScores:
     n_skipped:int # queries without a positive, left out of all means
     valid:np.ndarray # which queries were kept, a mask over all of them
 
-    def rank(self, k:int)->float:
-        "Share of queries with a positive among the first `k`, any `k` from 1."
-        return float((self.first <= k).mean())
     @property
-    def rank1(self): return self.rank(1)
-    @property
-    def rank5(self): return self.rank(5)
-    @property
-    def rank10(self): return self.rank(10)
-    @property
-    def n_queries(self): return len(self.valid)
+    def n_queries(self):
+        "Queries in all, skipped ones included."
+        return len(self.valid)
 
-    def __repr__(self):
-        s = ', '.join(f'{k} {100*v:.2f}%' for k, v in self._headline().items())
-        return f"RetrievalScores({s}; {self.n_queries} queries, {self.n_skipped} skipped)"
+# %% ../nbs/42_metrics.ipynb #77253cbb
+@patch
+def rank(self:RetrievalScores,
+    k:int # any rank from 1
+)->float: # in [0, 1]
+    "Share of queries with a positive among the first `k`."
+    return float((self.first <= k).mean())
 
-# %% ../nbs/42_metrics.ipynb #706951a4
+@patch(as_prop=True)
+def rank1(self:RetrievalScores)->float:
+    "`rank(1)`."
+    return self.rank(1)
+
+@patch(as_prop=True)
+def rank5(self:RetrievalScores)->float:
+    "`rank(5)`."
+    return self.rank(5)
+
+@patch(as_prop=True)
+def rank10(self:RetrievalScores)->float:
+    "`rank(10)`."
+    return self.rank(10)
+
+# %% ../nbs/42_metrics.ipynb #5ded83fc
 @patch
 def _headline(self:RetrievalScores): return {'mAP': self.mAP, 'Rank-1': self.rank1, 'Rank-5': self.rank5, 'Rank-10': self.rank10, 'mINP': self.mINP}
 
@@ -131,6 +146,10 @@ def _repr_markdown_(self:RetrievalScores):
     h = self._headline()
     return (f"| {' | '.join(h)} | queries | skipped |\n{'|---'*(len(h)+2)}|\n| " +
             ' | '.join(f'{100*v:.2f}%' for v in h.values()) + f' | {self.n_queries} | {self.n_skipped} |')
+
+@patch
+def __repr__(self:RetrievalScores):
+    return f"RetrievalScores({', '.join(f'{k} {100*v:.2f}%' for k, v in self._headline().items())}; {self.n_queries} queries, {self.n_skipped} skipped)"
 
 # %% ../nbs/42_metrics.ipynb #8cd10ada
 @patch
@@ -187,16 +206,16 @@ def evaluate_retrieval(
     ap, inp, first = ap[valid], inp[valid], first[valid]
     return RetrievalScores(float(ap.mean()), (first[:, None] <= np.arange(1, max_rank+1)).mean(0), float(inp.mean()), ap, inp, first, int((~valid).sum()), valid)
 
-# %% ../nbs/42_metrics.ipynb #05065f32
+# %% ../nbs/42_metrics.ipynb #e84444aa
 def _score_block(q, g, nq, ng, pos, junk, metric):
     "AP, INP, rank of the first positive, and whether there is one, of each query of a block."
     n = pos.sum(1)
     if not n.any(): return n.double(), n.double(), n, n > 0
     ranks = _ranks(q, g, nq, ng, pos, junk, metric)
     k = torch.arange(1, ranks.shape[1]+1, device=q.device)
-    ap = (k/ranks.double()).masked_fill(k > n[:, None], 0).sum(1)/n.clamp(min=1)
-    last = ranks.gather(1, (n[:, None]-1).clamp(min=0))[:, 0]
-    return ap, n/last.double(), ranks[:, 0], n > 0
+    last = (n[:, None]-1).clamp(min=0)
+    ap = (k/ranks.double()).cumsum(1).gather(1, last)[:, 0]/n.clamp(min=1)       # a running sum: the same bits whatever the padding
+    return ap, n/ranks.gather(1, last)[:, 0].double(), ranks[:, 0], n > 0
 
 # %% ../nbs/42_metrics.ipynb #e9b02c41
 def evaluate_items(
@@ -217,7 +236,7 @@ def evaluate_items(
     c = (None, None) if cams is None else (cams[q], cams[g])
     return evaluate_retrieval(emb[q], emb[g], pids[q], pids[g], *c, **kwargs)
 
-# %% ../nbs/42_metrics.ipynb #f5a50755
+# %% ../nbs/42_metrics.ipynb #48d4ca7c
 class EmbeddingStore:
     "Embeddings and identities of one validation pass, and its `RetrievalScores`, computed once. Pickles empty."
     def __init__(self, **kwargs): # for `evaluate_retrieval`
@@ -230,8 +249,8 @@ class EmbeddingStore:
     def __setstate__(self, state): self.__init__(**state['kwargs'])
 
     def accumulate(self, learn):
-        "Keep the batch `learn` has just embedded; a batch already kept, or one of training outputs, is passed over."
-        if learn.iter == self.seen or isinstance(learn.pred, tuple): return
+        "Keep the batch `learn` has just embedded; a batch already kept, one of training outputs, or one of `get_preds` is passed over."
+        if learn.iter == self.seen or isinstance(learn.pred, tuple) or hasattr(learn, 'gather_preds'): return
         self.seen, self.items = learn.iter, getattr(learn.dl, 'items', None)
         self.embs.append(learn.pred.detach().float()); self.pids.append(learn.y.detach())
 
@@ -249,7 +268,7 @@ def scores(self:EmbeddingStore)->RetrievalScores:
     if self._scores is None: self._scores = evaluate_items(self.emb, torch.cat(self.pids), self.items, **self.kwargs)
     return self._scores
 
-# %% ../nbs/42_metrics.ipynb #8172f905
+# %% ../nbs/42_metrics.ipynb #db2a9784
 class RetrievalMetric(Metric):
     "A fastai metric: one number of the scores in a shared `EmbeddingStore`."
     def __init__(self,
@@ -264,9 +283,13 @@ class RetrievalMetric(Metric):
         "Keep the batch."
         self.store.accumulate(learn)
     @property
-    def value(self): return None if (s := self.store.scores) is None else self.score(s)
+    def value(self):
+        "The number after a whole pass, else None."
+        return None if (s := self.store.scores) is None else self.score(s)
     @property
-    def name(self): return self._name
+    def name(self):
+        "The column title."
+        return self._name
 
 # %% ../nbs/42_metrics.ipynb #758544d0
 def _mAP(s): return s.mAP
