@@ -148,7 +148,7 @@ def train_run(
     write_scores(out, scores, items, embs, recipe=asdict(recipe), seconds=round(time.time()-t, 1))
     return scores
 
-# %% ../nbs/72_cli.ipynb #c8fbd4a9
+# %% ../nbs/72_cli.ipynb #68757a26
 @command
 def dpa_train(
     data:str=None, # manifest: a CSV with `path, pid, camid, split`
@@ -170,7 +170,7 @@ def dpa_train(
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     own = {n: v for n, v in dict(epochs=epochs, lr=lr, size=size, P=p, K=k).items() if v is not None}
     rec = replace(pick('recipe', recipe, recipes), **own)
-    settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, recipe=asdict(rec))
+    settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, **asdict(rec))
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
     df = read_manifest(data)
     same_run(out, json.loads(json.dumps(settings)))
@@ -186,7 +186,7 @@ def side_by_side(**columns)->str:
         for n, f in dict(mAP=lambda s: s.mAP, **{f'Rank-{k}': lambda s, k=k: s.cmc[k-1] for k in (1, 5, 10)}, mINP=lambda s: s.mINP).items()]
     return '\n'.join(f'{r[0]:8}' + ''.join(f'{c:>12}' for c in r[1:]) for r in rows)
 
-# %% ../nbs/72_cli.ipynb #9c4f2a6e
+# %% ../nbs/72_cli.ipynb #739dfa5d
 @command
 def dpa_demo(
     out:str='models/demo', # folder of the run
@@ -203,7 +203,7 @@ def dpa_demo(
     t = time.time()
     recipe = replace(scratch, size=size, epochs=epochs)
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
-    same_run(out, json.loads(json.dumps(dict(ids=ids, images=images, arch=arch, seed=seed, recipe=asdict(recipe)))))
+    same_run(out, json.loads(json.dumps(dict(ids=ids, images=images, arch=arch, seed=seed, **asdict(recipe)))))
     synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_workers=os.cpu_count()-1)
     df = read_manifest(Path(data)/'labels.csv')
     before = []

@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['MATTE', 'PAINT', 'GLASS', 'LAMP', 'GLOSS', 'CAR_NOSE', 'BODIES', 'PAINTS', 'PAINT_SHARES', 'BRIGHT', 'TRIM', 'RUBBER',
-           'WINDOW', 'CHROME', 'FACTORY', 'DIGITS', 'BARS', 'STRIPES', 'SPOTS', 'HUES', 'CAR', 'TAIL', 'LOAD', 'BIG',
-           'PICK', 'CATALOGUE', 'SCENE_M', 'PPM', 'WHITE_LINE', 'YELLOW_LINE', 'LAYOUTS', 'PinholeCamera', 'look_at',
-           'sun_vector', 'cast_shadow', 'Part', 'on_quad', 'rect', 'disc', 'add_box', 'Body', 'Vehicle', 'add_deck',
-           'add_ring_faces', 'cabin_ring', 'add_cabin', 'add_glass', 'add_lights', 'add_wheels', 'add_mirrors',
-           'add_tray', 'add_container', 'bare_vehicle', 'Mesh', 'face_normal', 'draw_order', 'shade', 'add_number',
-           'Detail', 'sunroof', 'rack', 'roof_box', 'stripes', 'repaint', 'sticker', 'decal', 'dent', 'band',
-           'spare_wheel', 'beacon', 'roof_unit', 'roof_band', 'roof_number', 'side_panel', 'cargo', 'kinds', 'Identity',
-           'sample_details', 'seen_above', 'tell_apart', 'lookalikes', 'identity_for', 'build', 'mesh_of', 'plain_mesh',
-           'noise_tile', 'texture', 'Scene', 'Ground', 'asphalt', 'verge', 'bushes', 'road', 'crossing', 'parking',
-           'yard', 'track', 'scene_for', 'Flight', 'flight_for', 'View', 'cams_of', 'sample_view', 'to_world',
-           'square_crop', 'ground_coeffs', 'draw_ground', 'hull', 'shadow_polygons', 'darken', 'paint_mesh',
-           'bystanders', 'place', 'draw_clean', 'tuples', 'touches', 'footprint', 'tone', 'degrade', 'SynthSpec',
-           'draw_vehicle', 'row_of', 'write_identity', 'check_spec', 'claim_folder', 'synth_uav']
+           'WINDOW', 'CHROME', 'FACTORY', 'SKY', 'HORIZON', 'DIGITS', 'BARS', 'STRIPES', 'SPOTS', 'HUES', 'CAR', 'TAIL',
+           'LOAD', 'BIG', 'PICK', 'CATALOGUE', 'SCENE_M', 'PPM', 'WHITE_LINE', 'YELLOW_LINE', 'LAYOUTS', 'COMPASS',
+           'PinholeCamera', 'look_at', 'sun_vector', 'cast_shadow', 'Part', 'on_quad', 'rect', 'disc', 'add_box',
+           'Body', 'Vehicle', 'add_deck', 'add_ring_faces', 'cabin_ring', 'add_cabin', 'add_glass', 'add_lights',
+           'add_wheels', 'add_mirrors', 'add_tray', 'add_container', 'bare_vehicle', 'Mesh', 'face_normal',
+           'draw_order', 'shade', 'add_number', 'Detail', 'sunroof', 'rack', 'roof_box', 'stripes', 'repaint',
+           'sticker', 'decal', 'dent', 'band', 'spare_wheel', 'beacon', 'roof_unit', 'roof_band', 'roof_number',
+           'side_panel', 'cargo', 'kinds', 'Identity', 'sample_details', 'seen_above', 'tell_apart', 'lookalikes',
+           'identity_for', 'build', 'mesh_of', 'plain_mesh', 'noise_tile', 'texture', 'Scene', 'Ground', 'asphalt',
+           'verge', 'bushes', 'road', 'crossing', 'parking', 'yard', 'track', 'scene_for', 'Flight', 'flight_for',
+           'View', 'cams_of', 'sample_view', 'to_world', 'square_crop', 'ground_coeffs', 'draw_ground', 'hull',
+           'shadow_polygons', 'darken', 'paint_mesh', 'bystanders', 'Shot', 'take_shot', 'draw_clean', 'tuples',
+           'touches', 'footprint', 'tone', 'degrade', 'SynthSpec', 'draw_vehicle', 'picture', 'row_of',
+           'write_identity', 'check_spec', 'claim_folder', 'synth_uav']
 
 # %% ../nbs/01_synth.ipynb #5b7ebec5
 import json
@@ -229,12 +230,13 @@ def add_glass(v, part, sides):
         u0, u1 = lo+k*step+.012, lo+(k+1)*step-.012
         for side in (v.panels['left'], v.panels['right']): part.mark(on_quad(side, rect(u0, u1, .10, .88)), WINDOW, GLASS)
 
-# %% ../nbs/01_synth.ipynb #3a33c6a4
+# %% ../nbs/01_synth.ipynb #825fa11c
 def add_lights(v):
     "Head and tail lamps, grille, plates and door gaps as marks on the deck."
     b, nose, tail, d = v.body, v.panels['nose'], v.panels['tail'], v.deck
     for u0, u1 in ((.0, .26), (.74, 1.)): d.mark(on_quad(nose, rect(u0, u1, .60, 1.)), (228,230,226), LAMP)
     d.mark(on_quad(nose, rect(.3, .7, .5, .95)), TRIM); d.mark(on_quad(nose, rect(.4, .6, .18, .4)), (225,225,220))
+    if v.panels['bonnet']: d.mark(on_quad(v.panels['bonnet'][0], rect(.0, .05, .05, .95)), TRIM)
     for t in v.panels['bonnet'][-1:]:
         for v0, v1 in ((.0, .2), (.8, 1.)): d.mark(on_quad(t, rect(.62, 1., v0, v1)), (222,226,226), LAMP)
     if b.load != 'tray' and b.load != 'box':
@@ -349,21 +351,23 @@ def draw_order(
         return -abs(x-eye[0]), flank, part.layer, -((mid-eye)**2).sum()
     return [(p[0], *p[3:]) for p in sorted(mesh.parts, key=key)]
 
-# %% ../nbs/01_synth.ipynb #31ef3dbb
+# %% ../nbs/01_synth.ipynb #faa48d48
+SKY, HORIZON = np.array([196., 212., 230.]), np.array([96., 100., 98.])
+
 def shade(
     mesh:Mesh,
-    normals:np.ndarray, # face normals (F, 3) in the world
-    sun:np.ndarray, # direction to the sun (3,)
-    strength:float=.75, # of the direct light; 0 is an overcast sky
-    sky:tuple=(176,196,216) # what glossy faces mirror
+    sun:np.ndarray, # direction to the sun (3,) in the vehicle's coordinates
+    eye:np.ndarray, # camera (3,) in the vehicle's coordinates, m
+    strength:float=.75 # of the sun; 0 is an overcast sky
 )->np.ndarray: # face colours (F, 3), 0 to 255
-    "Lambert's law, an ambient sky that is brighter from above, and a little mirrored sky."
-    up = normals[:, 2]
-    light = (1.02-.62*strength)*(.72+.28*up) + strength*(normals @ sun).clip(0)
-    half = np.maximum(normals @ sun, 0)**24*strength*55
-    gloss = GLOSS[mesh.mats]*(.35+.65*up.clip(0))
-    rgb = mesh.rgb*light[:, None]*(1-gloss[:, None]) + gloss[:, None]*np.array(sky) + (half*(mesh.mats == PAINT))[:, None]
-    return rgb.clip(0, 255)
+    "Lambert's law under sun and sky, the sky mirrored in glossy faces, and the sun's glint on paint."
+    n = mesh.normals; look = eye-mesh.centres; look /= np.linalg.norm(look, axis=1, keepdims=True)
+    light = (1.06-.60*strength)*(.70+.30*n[:, 2]) + strength*(n @ sun).clip(0)
+    cos = (n*look).sum(1).clip(0); up = (2*cos*n[:, 2]-look[:, 2]).clip(0)         # height of the mirrored ray
+    gloss = (GLOSS[mesh.mats]*(.55+1.6*(1-cos)**3))[:, None].clip(0, .8)
+    half = look+sun; half /= np.linalg.norm(half, axis=1, keepdims=True)
+    glint = 150*strength*(n*half).sum(1).clip(0)**60*(mesh.mats != MATTE)
+    return (mesh.rgb*light[:, None]*(1-gloss) + gloss*(HORIZON+(SKY-HORIZON)*up[:, None]**.7) + glint[:, None]).clip(0, 255)
 
 # %% ../nbs/01_synth.ipynb #0d47c369
 DIGITS = dict(zip('0123456789', ('abcdef','bc','abged','abgcd','fgbc','afgcd','afgecd','abc','abcdefg','abcfgd')))
@@ -897,23 +901,20 @@ def draw_ground(
     M = ground_coeffs(cam, crop, size, PPM/2**k)
     return im.transform((size, size), Image.Transform.PERSPECTIVE, tuple(M.ravel()[:8]), Image.Resampling.BILINEAR, fillcolor=im.getpixel((3, 3)))
 
-# %% ../nbs/01_synth.ipynb #4be7f586
+# %% ../nbs/01_synth.ipynb #0d0652ae
+COMPASS = np.stack([np.cos(np.arange(40)*np.pi/20), np.sin(np.arange(40)*np.pi/20)])
+
 def hull(
     pts:np.ndarray # points (n, 2)
-)->list: # corners of the convex hull, as tuples
-    "Convex hull by Andrew's monotone chain."
-    pts = sorted(map(tuple, pts.tolist()))
-    def half(pts):
-        out = []
-        for p in pts:
-            while len(out) > 1 and (out[-1][0]-out[-2][0])*(p[1]-out[-2][1]) <= (out[-1][1]-out[-2][1])*(p[0]-out[-2][0]): out.pop()
-            out.append(p)
-        return out[:-1]
-    return half(pts) + half(pts[::-1])
+)->np.ndarray: # corners (m, 2) counterclockwise, m at most 40
+    "The outermost point in each of forty directions: the convex hull, but for corners blunter than nine degrees."
+    far = (pts @ COMPASS).argmax(0)
+    return pts[far[np.append(True, far[1:] != far[:-1])]]
 
 def shadow_polygons(mesh, pts, sun):
     "Outlines (n, 2) in m on the ground of the shadows of every part of `mesh` whose world corners are `pts`."
-    return [np.array(hull(cast_shadow(pts[mesh.slices[first][0]:mesh.slices[marks-1][1]], sun)[:, :2]))
+    flat = cast_shadow(pts, sun)[:, :2]
+    return [hull(flat[mesh.slices[first][0]:mesh.slices[marks-1][1]])
             for part, _, _, first, marks, _ in mesh.parts if part.shadow]
 
 # %% ../nbs/01_synth.ipynb #55d862d2
@@ -966,36 +967,50 @@ def bystanders(
         out.append((plain_mesh(type, paint), (sh+180*(not scene.step)*int(rng.integers(2)))%360, pos))
     return out
 
-# %% ../nbs/01_synth.ipynb #edbbb86a
-def place(view:View, f:float, mesh:Mesh):
-    "Camera, world corners and crop of a view: the geometry without any pixel."
+# %% ../nbs/01_synth.ipynb #fabd9acc
+@dataclass
+class Shot:
+    "The geometry of a view without any pixel."
+    cam:PinholeCamera
+    mesh:Mesh
+    pts:np.ndarray # corners of the vehicle (n, 3) in the world, m
+    uv:np.ndarray # the same (n, 2) on the sensor, px from the principal point
+    crop:tuple # left, top, side; px
+
+def take_shot(
+    mesh:Mesh, # the vehicle
+    view:View, # how it is seen
+    f:float # focal length, px
+)->Shot:
+    "Sets up the camera of `view`, projects the vehicle and cuts the crop."
     cam = look_at((*view.pos, 0.), view.altitude, view.pitch, view.azimuth, f)
     pts = to_world(mesh.pts, view.heading, view.pos); uv = cam.project(pts)
-    return cam, pts, uv, square_crop(uv, view.jitter)
+    return Shot(cam, mesh, pts, uv, square_crop(uv, view.jitter))
 
+# %% ../nbs/01_synth.ipynb #d6939730
 def draw_clean(
-    idt:Identity, # the vehicle
-    view:View, # how it is seen
-    flight:Flight, # by whom
-    scene:Scene, # where
+    shot:Shot, # geometry
+    view:View, # place and light
+    strength:float, # of the sun, 0 to 1
+    scene:Scene, # the ground
+    others, # bystanders: (mesh, heading, position)
     size:int # side of the picture, px
 )->tuple: # picture RGB and mask L, PIL images (size, size)
     "The picture before any fault of the camera, and the vehicle's mask: drawn at twice the size, then halved."
-    mesh = mesh_of(idt); cam, pts, uv, crop = place(view, flight.f, mesh)
-    sun = sun_vector(*view.sun); k = 2*size/crop[2]; off = np.array(crop[:2])
-    cast = [(mesh, view.heading, view.pos, pts, uv, 255)]
-    for m, h, p in bystanders(view, scene, idt):
-        w = to_world(m.pts, h, p); cast.append((m, h, p, w, cam.project(w), 0))
-    cast = [c for c in cast if c[5] or touches(c[4], crop)]
+    cam, crop, sun = shot.cam, shot.crop, sun_vector(*view.sun); k = 2*size/crop[2]; off = np.array(crop[:2])
+    cast = [(shot.mesh, view.heading, view.pos, shot.pts, shot.uv, 255)]
+    for m, h, p in others:
+        pts = to_world(m.pts, h, p); uv = cam.project(pts)
+        if touches(uv, crop): cast.append((m, h, p, pts, uv, 0))
     flat = lambda q: tuples((cam.project(np.column_stack([q, np.zeros(len(q))]))-off)*(k/2))
     ground = draw_ground(scene, cam, crop, size)
-    ground = darken(ground, [flat(footprint(c[0], c[1], c[2])) for c in cast], .75, max(1, size/64))
-    if flight.strength > .2: ground = darken(ground, [flat(s) for c in cast for s in shadow_polygons(c[0], c[3], sun)], flight.strength, .8)
+    ground = darken(ground, [flat(footprint(*c[:3])) for c in cast], .75, max(1, size/64))
+    if strength > .2: ground = darken(ground, [flat(s) for c in cast for s in shadow_polygons(c[0], c[3], sun)], strength, .8)
     im, mask = ground.resize((2*size, 2*size), Image.Resampling.BILINEAR), Image.new('L', (2*size, 2*size))
     d, dm = ImageDraw.Draw(im), ImageDraw.Draw(mask)
     for m, h, p, _, q, fill in sorted(cast, key=lambda c: -((cam.pos[:2]-c[2])**2).sum()):
-        rgb = shade(m, to_world(m.normals, h), sun, flight.strength)
         eye = to_world((cam.pos-[*p, 0])[None], -h)[0]
+        rgb = shade(m, to_world(sun[None], -h)[0], eye, strength)
         paint_mesh(d, dm, m, tuples((q-off)*k), eye, tuples(rgb.astype(int)), fill)
     return im.reduce(2), mask.reduce(2)
 
@@ -1006,7 +1021,7 @@ def footprint(mesh, heading, pos):
     lo, hi = mesh.pts[:, :2].min(0)*.97, mesh.pts[:, :2].max(0)*.97
     return to_world(np.array([(lo[0],lo[1],0),(hi[0],lo[1],0),(hi[0],hi[1],0),(lo[0],hi[1],0)]), heading, pos)[:, :2]
 
-# %% ../nbs/01_synth.ipynb #68ae44fa
+# %% ../nbs/01_synth.ipynb #4a751e03
 def tone(flight:Flight, exposure:float)->list: # 768 numbers for `Image.point`
     "White balance, exposure, tone curve and haze in one table."
     i = np.arange(256)/255
@@ -1024,12 +1039,12 @@ def degrade(
     n = int(np.clip(round(side), 16, size)); rng = view.rng
     if n < size: im = im.resize((n, n), Image.Resampling.BOX)
     if view.blur > .3: im = im.filter(ImageFilter.GaussianBlur(view.blur))
-    r = rng.integers(0, 512-n, 2) if n < 512 else (0, 0); t = noise_tile(0.) if n <= 512 else noise_tile(0., 1024)
-    z = np.stack([t[r[0]:r[0]+n, r[1]:r[1]+n]]+[np.roll(t, 17*c, 0)[r[1]:r[1]+n, r[0]:r[0]+n] for c in (1, 2)], 2) if n <= 512 else t[:n, :n, None]
+    t, r = noise_tile(0.), np.arange(n)
+    z = np.stack([t[np.ix_((r+a)%512, (r+b)%512)] for a, b in rng.integers(0, 512, (3, 2))], 2)
     im = Image.fromarray((np.asarray(im, np.float32)+flight.noise*z).clip(0, 255).astype(np.uint8))
     return im.resize((size, size), Image.Resampling.BICUBIC) if n < size else im
 
-# %% ../nbs/01_synth.ipynb #f3f4bf8b
+# %% ../nbs/01_synth.ipynb #e12864f9
 @dataclass(frozen=True)
 class SynthSpec:
     "All that decides a set's bytes."
@@ -1042,6 +1057,10 @@ class SynthSpec:
     def view(self, idt, i):
         cams = cams_of(self.seed, idt.pid, self.n_imgs, self.n_cams)
         return sample_view(self.seed, idt, i, self.flight(cams[i % len(cams)]))
+    def shot(self, pid, i):
+        "Identity, view and geometry of picture `i` of identity `pid`."
+        idt = self.identity(pid); view = self.view(idt, i)
+        return idt, view, take_shot(mesh_of(idt), view, self.flight(view.camid).f)
     def split(self, pid, i):
         "train; or query for the first picture of each camera, as far as every camera keeps one for the gallery; else gallery."
         if pid < self.n_train: return 'train'
@@ -1050,28 +1069,31 @@ class SynthSpec:
 
 _flight = lru_cache(256)(flight_for)
 
-# %% ../nbs/01_synth.ipynb #966a9449
+# %% ../nbs/01_synth.ipynb #195f3530
 def draw_vehicle(
     spec:SynthSpec,
     pid:int, # the identity
     i:int # number of its picture
 )->tuple: # picture RGB, mask (both PIL), and the manifest's row as a dict
     "One picture of a set, drawn alone."
-    idt = spec.identity(pid); view = spec.view(idt, i); flight = spec.flight(view.camid)
-    im, mask = draw_clean(idt, view, flight, scene_for(spec.seed, view.scene), spec.size)
-    side = place(view, flight.f, mesh_of(idt))[3][2]
-    return degrade(im, view, flight, side), mask.point(lambda p: 255*(p > 127)), row_of(spec, idt, view)
+    idt, view, shot = spec.shot(pid, i)
+    return *picture(spec, idt, view, shot), row_of(spec, idt, view, shot)
 
-def row_of(spec, idt, view):
+def picture(spec, idt, view, shot):
+    "The pixels of a shot: picture and mask as PIL images."
+    flight, scene = spec.flight(view.camid), scene_for(spec.seed, view.scene)
+    im, mask = draw_clean(shot, view, flight.strength, scene, bystanders(view, scene, idt), spec.size)
+    return degrade(im, view, flight, shot.crop[2]), mask.point([0]*128+[255]*128)
+
+def row_of(spec, idt, view, shot):
     "The manifest's row of a view."
-    flight = spec.flight(view.camid); _, _, uv, crop = place(view, flight.f, mesh_of(idt))
     name = f'{idt.pid:05d}_c{view.camid:02d}_{view.i:04d}'
     row = dict(path=f'images/{name}.jpg', pid=idt.pid, camid=view.camid, split=spec.split(idt.pid, view.i), angle=round(view.angle, 1), pitch=round(view.pitch, 1),
         altitude=round(view.altitude, 1), type=idt.type, colour=idt.paint, details='; '.join(map(str, idt.details)), n_details=len(idt.details),
-        px=int(round(np.ptp(uv, 0).max())), scene=scene_for(spec.seed, view.scene).name)
+        px=int(round(np.ptp(shot.uv, 0).max())), scene=scene_for(spec.seed, view.scene).name)
     return row | (dict(mask=f'masks/{name}.png') if spec.masks else {})
 
-# %% ../nbs/01_synth.ipynb #eb637fd6
+# %% ../nbs/01_synth.ipynb #195e0ecf
 def write_identity(
     path, # the set's folder
     spec:SynthSpec,
@@ -1080,10 +1102,10 @@ def write_identity(
     "Draws the pictures of one identity that are not there yet."
     path, rows = Path(path), []
     for i in range(spec.n_imgs):
-        idt = spec.identity(pid); view = spec.view(idt, i); row = row_of(spec, idt, view); rows.append(row)
+        idt, view, shot = spec.shot(pid, i); row = row_of(spec, idt, view, shot); rows.append(row)
         jpg, png = path/row['path'], path/row.get('mask', row['path'])
         if jpg.exists() and png.exists(): continue
-        im, mask, _ = draw_vehicle(spec, pid, i)
+        im, mask = picture(spec, idt, view, shot)
         if spec.masks:
             with atomic_path(png) as tmp: mask.convert('1').save(tmp)
         with atomic_path(jpg) as tmp: im.save(tmp, quality=view.quality)

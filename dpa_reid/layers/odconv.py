@@ -57,22 +57,23 @@ def _product(
     (B, m, n), (H, W) = w.shape, x.shape[2:]
     return (w.reshape(B*groups, -1, n) @ x.reshape(B*groups, n, H*W)).view(B, m, H, W)
 
-# %% ../../nbs/11_layers.odconv.ipynb #83a8bc2c
-def _input_side(x, w, taps, groups, stride, padding):
+# %% ../../nbs/11_layers.odconv.ipynb #00a7c832
+def _input_side(x, w, mix, taps, groups, stride, padding):
     "Shift, scale, multiply: (B, ni, H, W) to (B, nf, H', W')."
-    (S, K, nf, *_, ks), (B, ni, *hw) = w.shape, x.shape
+    (K, nf, *_, ks), (B, ni, *hw) = w.shape, x.shape
+    m = w.permute(1, 2, 0, 3, 4).reshape(1, nf, -1) if mix is None else (mix @ w.flatten(1)).view(B, nf, -1)
     cols = F.unfold(x, ks, stride=stride, padding=padding).view(B, ni, 1, ks*ks, -1)
     if taps is not None: cols = cols*taps.to(x.dtype)[:, None, :, :, None]
-    w = w.permute(0, 2, 3, 1, 4, 5).reshape(S, nf, -1)
-    return _product(cols.view(B, w.shape[2]*groups, *((n + 2*padding - ks)//stride + 1 for n in hw)), w, groups)
+    return _product(cols.view(B, -1, *((n + 2*padding - ks)//stride + 1 for n in hw)), m, groups)
 
-def _output_side(x, w, taps, groups, padding):
+def _output_side(x, w, mix, taps, groups, padding):
     "Multiply, scale, shift-add: (B, ni, H, W) to (B, nf, H', W'); stride 1."
-    (S, K, nf, n, _, ks), (B, _, *hw) = w.shape, x.shape
-    w = w.flip(-1, -2).permute(0, 2, 1, 4, 5, 3).reshape(S, nf*K*ks*ks, n)
-    p = _product(x, w, groups).view(B, nf, K, ks*ks, -1)
+    (K, nf, n, _, ks), (B, _, *hw) = w.shape, x.shape
+    w = w.flip(-1, -2).permute(0, 1, 3, 4, 2)
+    m = w.transpose(0, 1).reshape(1, -1, n) if mix is None else (mix @ w.flatten(1)).view(B, -1, n)
+    p = _product(x, m, groups).view(B, nf, -1, ks*ks, hw[0]*hw[1])
     if taps is not None: p = p*taps.flip(2).to(p.dtype)[:, None, :, :, None]
-    p = p[:, :, 0] if K == 1 else p.sum(2)
+    p = p[:, :, 0] if p.shape[2] == 1 else p.sum(2)
     return F.fold(p.reshape(B, nf*ks*ks, -1), [d + 2*padding - ks + 1 for d in hw], ks, padding=ks-1-padding)
 
 # %% ../../nbs/11_layers.odconv.ipynb #efbf693e
@@ -101,7 +102,7 @@ class ODConv2d(nn.Module):
 # %% ../../nbs/11_layers.odconv.ipynb #4fc88afa
 from fastcore.basics import patch
 
-# %% ../../nbs/11_layers.odconv.ipynb #fa3221d0
+# %% ../../nbs/11_layers.odconv.ipynb #cafa88b2
 def _centre(w, place, padding):
     "The only place of the kernel that meets a 1 x 1 map whose result is 1 x 1 too, of the kernels (K, nf, n, ks, ks) and of the attention (B, ks*ks)."
     i, ks = padding, w.shape[-1]
@@ -118,15 +119,14 @@ def forward(self:ODConv2d, x):
     channel, filt, place, kernel = self.attention(x)
     x, w, stride, padding = x*channel, self.weight, self.stride, self.padding
     if x.shape[2:] == (1, 1) and 2*padding + 1 == w.shape[-1]: (w, place), stride, padding = _centre(w, place, padding), 1, 0
-    if self._mixes(x): w, kernel = (kernel.to(w.dtype) @ w.flatten(1)).view(len(x), 1, *w.shape[1:]), None
-    else: w = w[None]
-    y = _dynamic_conv(x, w, place, kernel, self.groups, stride, padding)
+    mix, kernel = (kernel.to(w.dtype), None) if self._mixes(x) else (None, kernel)
+    y = _dynamic_conv(x, w, mix, place, kernel, self.groups, stride, padding)
     return y if filt is None else y*filt
 
-# %% ../../nbs/11_layers.odconv.ipynb #fbda97bd
-def _dynamic_conv(x, w, place, kernel, groups, stride, padding):
-    "The convolution of `x` by kernels (S, K, nf, n, ks, ks) whose places and kernels are weighted by sample, on the narrower side."
-    if place is None and kernel is None and len(w) == 1: return F.conv2d(x, w[0, 0], None, stride, padding, 1, groups)
+# %% ../../nbs/11_layers.odconv.ipynb #8ffbc09f
+def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
+    "The convolution of `x` by kernels (K, nf, n, ks, ks) weighted by sample, on the narrower side."
+    if place is None and kernel is None and mix is None: return F.conv2d(x, w[0], None, stride, padding, 1, groups)
     taps = None if place is None and kernel is None else (1 if place is None else place[:, None])*(1 if kernel is None else kernel[:, :, None])
-    if stride == 1 and w.shape[2] < x.shape[1] and padding < w.shape[-1]: return _output_side(x, w, taps, groups, padding)
-    return _input_side(x, w, taps, groups, stride, padding)
+    if stride == 1 and w.shape[1] < x.shape[1] and padding < w.shape[-1]: return _output_side(x, w, mix, taps, groups, padding)
+    return _input_side(x, w, mix, taps, groups, stride, padding)

@@ -22,7 +22,7 @@ class _Pool(nn.Module):
         self.dim, self.keepdim = dim, keepdim
     def extra_repr(self): return f'dim={self.dim}, keepdim={self.keepdim}'
 
-# %% ../../nbs/10_layers.pooling.ipynb #fd7ce050
+# %% ../../nbs/10_layers.pooling.ipynb #4e4f114b
 class AvgPool(_Pool):
     "The mean over `dim` (eq. 1): (B, C) over space, (B, H, W) over channels."
     def forward(self, x): return x.mean(self.dim, keepdim=self.keepdim)
@@ -30,6 +30,7 @@ class AvgPool(_Pool):
 class MinPool(_Pool):
     "The minimum over `dim` (eq. 2): (B, C) over space, (B, H, W) over channels; the gradient goes to the first of equal minima."
     def forward(self, x):
+        if not (torch.is_grad_enabled() and x.requires_grad): return x.amin(self.dim, keepdim=self.keepdim)
         for d in sorted([self.dim] if isinstance(self.dim, int) else self.dim, reverse=True): x = x.min(d, keepdim=self.keepdim).values
         return x
 
@@ -82,15 +83,30 @@ def _soft_windows(x, ks, stride, padding):
     e = [t.exp() for t in d]
     return m + sum(a*b for a, b in zip(e, d))/sum(e)
 
-# %% ../../nbs/10_layers.pooling.ipynb #92306730
+# %% ../../nbs/10_layers.pooling.ipynb #045186ec
+class _BoxMean(torch.autograd.Function):
+    "The mean of each centred window (odd side, stride 1), padded zeros included; its own transpose."
+    @staticmethod
+    def forward(ctx, x, ks):
+        ctx.ks = ks
+        return F.avg_pool2d(x, ks, 1, ks//2)
+    @staticmethod
+    def backward(ctx, g): return _BoxMean.apply(g, ctx.ks), None
+
+def _box_mean(x, ks, stride, padding):
+    "Average pooling with padded zeros included, with a fast gradient where the window is centred."
+    if stride == 1 and ks % 2 and padding == ks//2: return _BoxMean.apply(x, ks)
+    return F.avg_pool2d(x, ks, stride, padding)
+
+# %% ../../nbs/10_layers.pooling.ipynb #368201d9
 def _soft_planes(x, m, ks, stride, padding):
     "SoftPool with `m`, the maximum of each channel (B, C, 1, 1), subtracted: right while activations of a channel span less than about 80."
     d = (x - m).contiguous(memory_format=torch.channels_last) if x.device.type == 'cpu' else x - m
     e = d.exp()
-    s, z = (F.avg_pool2d(t, ks, stride, padding) for t in (e*d, e))
-    y = s/z
+    y = _box_mean(e*d, ks, stride, padding)/_box_mean(e, ks, stride, padding)
     return (y if x.is_contiguous(memory_format=torch.channels_last) else y.contiguous()) + m
 
+# %% ../../nbs/10_layers.pooling.ipynb #6c28611d
 def soft_pool2d(
     x:Tensor, # feature map (B, C, H, W)
     ks:int=3, # side of the window
