@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GREEN', 'RED', 'BLUE', 'AutoCast', 'LayOut', 'FreezeFor', 'LossParts', 'NoValidLoss', 'Checkpoint', 'top_matches',
-           'draw_ranking', 'ranking_lists', 'spread', 'RankingLists']
+           'draw_ranking', 'ranking_lists', 'spread_queries', 'RankingLists']
 
 # %% ../../nbs/51_callback.train.ipynb #03755b69
 import random
@@ -68,13 +68,13 @@ class LossParts(Callback):
         "One fastai metric for each name, to pass to `Learner(metrics=...)`."
         return [ValueMetric(partial(self.mean, n), n) for n in names]
 
-# %% ../../nbs/51_callback.train.ipynb #098b5fcc
+# %% ../../nbs/51_callback.train.ipynb #dc005704
 class NoValidLoss(Callback):
     "Removes the `valid_loss` column from the recorder."
     order = Recorder.order+1
     def before_fit(self): self.recorder.metric_names = self.recorder.metric_names.filter(lambda n: n != 'valid_loss')
     def after_validate(self):
-        if len(self.recorder.log) > 2: self.recorder.log.pop(2)     # epoch, train_loss, valid_loss, ...
+        if not self.recorder.cancel_valid: self.recorder.log.pop(-len(self.metrics)-1)     # ..., valid_loss, then the metrics
 
 # %% ../../nbs/51_callback.train.ipynb #b33df74d
 def _rng_state(dl):
@@ -170,7 +170,7 @@ def draw_ranking(
     for i, t in enumerate(tiles): row.paste(t, (i*(t.width+4) + (8 if i else 0), 0))
     return row
 
-# %% ../../nbs/51_callback.train.ipynb #d8caebab
+# %% ../../nbs/51_callback.train.ipynb #559f36cf
 def ranking_lists(
     items:pd.DataFrame, # manifest of query and gallery rows: `path, pid, camid, split`
     embs, # their embeddings (len(items), D), in the same order
@@ -181,7 +181,7 @@ def ranking_lists(
     "Ranking lists of several queries, one below the other; same identity under the same camera is left out."
     is_q = (items.split == 'query').to_numpy(); Q, G = items[is_q], items[~is_q]
     embs = torch.as_tensor(embs).cpu(); qe, ge = embs[is_q], embs[~is_q]
-    if isinstance(queries, int): queries = spread(Q.pid, queries)
+    if isinstance(queries, int): queries = spread_queries(Q.pid, queries)
     rows = []
     for i in queries:
         q = Q.iloc[i]
@@ -191,8 +191,8 @@ def ranking_lists(
     for r, y in zip(rows, np.cumsum([0]+[r.height+4 for r in rows])): page.paste(r, (0, int(y)))
     return page
 
-# %% ../../nbs/51_callback.train.ipynb #148972b3
-def spread(pids, n:int)->list:
+# %% ../../nbs/51_callback.train.ipynb #a61c5adc
+def spread_queries(pids, n:int)->list:
     "Positions of the first image of `n` identities spread evenly over `pids`: the same choice every time."
     first = pd.Series(range(len(pids)), index=list(pids)).groupby(level=0, sort=False).first().to_list()
     return [first[i] for i in np.linspace(0, len(first)-1, min(n, len(first))).round().astype(int)]

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['draw', 'draw_identity', 'pk_batches', 'PKDataLoader']
 
-# %% ../../nbs/32_data.sampler.ipynb #31d86205
+# %% ../../nbs/32_data.sampler.ipynb #5d683dab
 import random
 from collections import defaultdict
 from itertools import islice
+from fastcore.all import patch, delegates
 from fastai.data.core import TfmdDL
 from ..core import *
 
@@ -53,22 +54,34 @@ def pk_batches(
         rng.shuffle(ids)
         for j in range(0, len(ids)-P+1, P): yield [i for p in ids[j:j+P] for i in one(rng, where[p], camids, K)]
 
-# %% ../../nbs/32_data.sampler.ipynb #9c320236
+# %% ../../nbs/32_data.sampler.ipynb #9acbb860
 class PKDataLoader(TfmdDL):
     "A `TfmdDL` over a manifest whose training batches hold P identities with K images each; raises `DataError` where there are too few."
     def __init__(self, dataset=None, P:int=None, K:int=4, cams_first:bool=True, bs=64, **kwargs):
         self.P, self.K, self.cams_first = P, K, cams_first
-        super().__init__(dataset, bs=P*K if P else bs, **kwargs)
+        super().__init__(dataset, bs=P*K if P and kwargs.get('shuffle') else bs, **kwargs)
         if self._pk: next(self._batches())           # too few identities: say so now
 
     @property
-    def _pk(self): return bool(self.P and self.shuffle)
+    def _pk(self): return bool(self.P and self.shuffle and self.n)
     def _batches(self):
         df = self.dataset.items
         return pk_batches(list(df.pid), self.P, self.K, list(df.camid), self.cams_first, self.rng)
     def _n_batches(self): return max(1, self.n//(self.P*self.K))
 
     def get_idxs(self):
-        if not self._pk: return super().get_idxs()
-        return [i for b in islice(self._batches(), self._n_batches()) for i in b]
+        self.idxs = [i for b in islice(self._batches(), self._n_batches()) for i in b] if self._pk else super().get_idxs()
+        return self.idxs                             # kept, so that the rows of a batch can be looked up
     def __len__(self): return self._n_batches() if self._pk else super().__len__()
+
+# %% ../../nbs/32_data.sampler.ipynb #ce37fbd6
+@patch
+@delegates(TfmdDL.new)
+def new(self:PKDataLoader,
+    dataset=None, # of the copy; None for the same
+    cls=None, # class of the copy; None for the same
+    **kwargs # what else differs
+):
+    "A copy, with P, K and `cams_first` unless others are given."
+    own = dict(P=self.P, K=self.K, cams_first=self.cams_first) if issubclass(cls or type(self), PKDataLoader) else {}
+    return super(PKDataLoader, self).new(dataset, cls, **{**own, **kwargs})

@@ -86,7 +86,7 @@ class SpA(_OBR):
 # %% ../../nbs/12_layers.dpa.ipynb #4fc88afa
 from fastcore.basics import patch
 
-# %% ../../nbs/12_layers.dpa.ipynb #bbf7b9a9
+# %% ../../nbs/12_layers.dpa.ipynb #53d4f67b
 @patch
 def axis(self:SpA, *maps):
     "Maps (B, 1, H, W), each as an axis of places (B, h*w, 1, 1) at the size `hw`."
@@ -95,7 +95,7 @@ def axis(self:SpA, *maps):
 @patch
 def b1(self:SpA, x):
     "The first descriptor (eq. 9) of the places, (B, h*w, 1, 1)."
-    if not isinstance(self.soft, nn.Identity): return self.conv2(*self.axis(self.avg(x) + self.soft(x)))
+    if not isinstance(self.soft, nn.Identity): return self.conv2(*self.axis((self.avg(x) + self.soft(x)).to(x.dtype)))
     w = self.conv2.weight.flatten(1)
     p = (torch.cat([w, torch.full_like(w, 1/w.shape[1])]) @ x.flatten(2)).unflatten(2, x.shape[2:])   # w.X and the mean over channels, in one product
     return self.axis(p[:, :1] + w.sum().to(p.dtype)*p[:, 1:])[0]

@@ -57,10 +57,10 @@ def _product(
     (B, m, n), (H, W) = w.shape, x.shape[2:]
     return (w.reshape(B*groups, -1, n) @ x.reshape(B*groups, n, H*W)).view(B, m, H, W)
 
-# %% ../../nbs/11_layers.odconv.ipynb #00a7c832
+# %% ../../nbs/11_layers.odconv.ipynb #211e766e
 def _input_side(x, w, mix, taps, groups, stride, padding):
     "Shift, scale, multiply: (B, ni, H, W) to (B, nf, H', W')."
-    (K, nf, *_, ks), (B, ni, *hw) = w.shape, x.shape
+    (K, nf, *_), (B, ni, *hw), ks = w.shape, x.shape, int(w.shape[-1])
     m = w.permute(1, 2, 0, 3, 4).reshape(1, nf, -1) if mix is None else (mix @ w.flatten(1)).view(B, nf, -1)
     cols = F.unfold(x, ks, stride=stride, padding=padding).view(B, ni, 1, ks*ks, -1)
     if taps is not None: cols = cols*taps.to(x.dtype)[:, None, :, :, None]
@@ -68,7 +68,7 @@ def _input_side(x, w, mix, taps, groups, stride, padding):
 
 def _output_side(x, w, mix, taps, groups, padding):
     "Multiply, scale, shift-add: (B, ni, H, W) to (B, nf, H', W'); stride 1."
-    (K, nf, n, _, ks), (B, _, *hw) = w.shape, x.shape
+    (K, nf, n, *_), (B, _, *hw), ks = w.shape, x.shape, int(w.shape[-1])
     w = w.flip(-1, -2).permute(0, 1, 3, 4, 2)
     m = w.transpose(0, 1).reshape(1, -1, n) if mix is None else (mix @ w.flatten(1)).view(B, -1, n)
     p = _product(x, m, groups).view(B, nf, -1, ks*ks, hw[0]*hw[1])
