@@ -6,6 +6,10 @@
 __all__ = ['attentions', 'recipes', 'command', 'dpa_synth', 'at_screen', 'given', 'versions', 'write_scores', 'dpa_eval', 'pick',
            'same_run', 'train_run', 'dpa_train', 'side_by_side', 'dpa_demo']
 
+# %% ../nbs/72_cli.ipynb #b3c5b74b
+import warnings
+warnings.filterwarnings('ignore', message='.*torch.jit.script.*', category=FutureWarning)   # of a library below, which a person at a shell can do nothing about
+
 # %% ../nbs/72_cli.ipynb #7d001f70
 import json, os, platform, sys, time
 from contextlib import nullcontext
@@ -28,16 +32,17 @@ from .metrics import *
 from .callback.train import *
 from .learner import *
 
-# %% ../nbs/72_cli.ipynb #d3af130b
+# %% ../nbs/72_cli.ipynb #ee684cdb
 def command(f):
     "Make `f` a console command: flags from its signature, a `ReIDError` as one line with exit code 1; called from Python it stays a function."
     @wraps(f)
     def _f(*args, **kwargs):
         try: return f(*args, **kwargs)
         except (ReIDError, KeyboardInterrupt) as e:
-            if not is_cli(): raise
+            if not is_cli(cmd): raise
             sys.exit(f'{f.__name__}: ' + (str(e) if isinstance(e, ReIDError) else 'interrupted. Give the same command again to go on.'))
-    return call_parse(_f)
+    cmd = call_parse(_f)
+    return cmd
 
 # %% ../nbs/72_cli.ipynb #d88e7a0b
 @command
@@ -88,7 +93,7 @@ def write_scores(
     record = dict(**scores.to_dict(), n_query=int(is_q.sum()), n_gallery=int((~is_q).sum()), n_ids=items.pid.nunique(), **more, versions=versions())
     with atomic_path(folder/'scores.json') as tmp: tmp.write_text(json.dumps(record, indent=1))
 
-# %% ../nbs/72_cli.ipynb #d5025463
+# %% ../nbs/72_cli.ipynb #317e9875
 @command
 def dpa_eval(
     model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
@@ -100,10 +105,12 @@ def dpa_eval(
 ):
     "Score a trained model on a manifest: mAP, Rank-n, mINP, a CMC curve and ranking lists."
     net, meta = load_net(model)
+    absent = [k for k in ('size', 'mean', 'std') if not meta.get(k)]
+    if absent: raise ModelError(f"{model}: model.json does not say the {' and '.join(absent)} of its images. Save it with `learn.save_model`, or give `save_net` these.")
     df = read_manifest(given(data))
     out = Path(out) if out else Path(model)/'eval'/Path(data).resolve().parent.name
     t = time.time()
-    scores, items, embs = score(net, df, size=meta['size'], bs=bs, num_workers=workers, progress=at_screen())
+    scores, items, embs = score(net, df, size=meta['size'], stats=(meta['mean'], meta['std']), bs=bs, num_workers=workers, progress=at_screen())
     write_scores(out, scores, items, embs, queries, model=str(model), data=str(data), seconds=round(time.time()-t, 1))
     print(scores)
     print(f"{out}: scores.json, cmc.png, ranking.png")
@@ -193,7 +200,7 @@ def side_by_side(**columns)->str:
         for n, f in dict(mAP=lambda s: s.mAP, **{f'Rank-{k}': lambda s, k=k: s.cmc[k-1] for k in (1, 5, 10)}, mINP=lambda s: s.mINP).items()]
     return '\n'.join(f'{r[0]:8}' + ''.join(f'{c:>12}' for c in r[1:]) for r in rows)
 
-# %% ../nbs/72_cli.ipynb #e8a30698
+# %% ../nbs/72_cli.ipynb #4e08b726
 @command
 def dpa_demo(
     out:str='models/demo', # folder of the run
@@ -202,7 +209,7 @@ def dpa_demo(
     images:int=12, # images a vehicle
     size:int=64, # side of an image in pixels
     arch:str='resnet18', # a timm architecture
-    epochs:int=16, # epochs
+    epochs:int=14, # epochs
     seed:int=0, # random seed
     fresh:bool=False, # start over, whatever lies in `out`
 ):
@@ -211,7 +218,7 @@ def dpa_demo(
     recipe = replace(scratch, size=size, epochs=epochs)
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
     same_run(out, json.loads(json.dumps(dict(ids=ids, images=images, arch=arch, seed=seed, **asdict(recipe)))))
-    synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_workers=os.cpu_count()-1, progress=at_screen())
+    synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2, n_workers=os.cpu_count()-1, progress=at_screen())
     df = read_manifest(Path(data)/'labels.csv')
     before = []
     trained = train_run(df, out, arch, 'dpa', recipe, seed=seed, before=lambda learn: before.append(score(learn.model, df, size=size, progress=at_screen())[0]))

@@ -6,7 +6,7 @@
 __all__ = ['veri_uav', 'veri_uav_released', 'vru', 'vru_released', 'scratch', 'Recipe', 'recipe_table', 'reid_learner', 'embed',
            'score']
 
-# %% ../nbs/52_learner.ipynb #8de8ac00
+# %% ../nbs/52_learner.ipynb #fd4e9d44
 import dataclasses, json
 from dataclasses import dataclass, field, fields, asdict
 from functools import partial
@@ -16,6 +16,7 @@ from torch import nn
 from fastcore.all import L, delegates, patch, ifnone
 from fastai.learner import Learner
 from fastai.optimizer import SGD, Adam
+from fastai.vision.core import imagenet_stats
 from fastprogress.fastprogress import progress_bar
 
 # %% ../nbs/52_learner.ipynb #236c238a
@@ -203,7 +204,7 @@ def score(
     embs = embed(net, dl, dtype, progress)
     return evaluate_items(embs, dl.items.pid, dl.items, metric=metric), dl.items, embs
 
-# %% ../nbs/52_learner.ipynb #1e39c4f8
+# %% ../nbs/52_learner.ipynb #68d68a4e
 @patch
 def save_model(self:Learner,
     folder, # where; made if absent
@@ -211,4 +212,5 @@ def save_model(self:Learner,
 )->Path: # the folder
     "Write the trained network as `weights.safetensors` and `model.json`, read back by `load_net`."
     r = self.recipe
-    return save_net(self.model, folder, size=(r.size, r.size), identities=list(self.dls.vocab)[:self.dls.c], recipe=asdict(r), **meta)
+    mean, std = imagenet_stats
+    return save_net(self.model, folder, size=(r.size, r.size), mean=mean, std=std, identities=list(self.dls.vocab)[:self.dls.c], recipe=asdict(r), **meta)

@@ -27,23 +27,25 @@ def _embeddings(x, name, metric):
     if metric == 'cosine' and (n < 1e-15).any(): raise ReIDError(f"{int((n < 1e-15).sum())} of {len(x)} {name} embeddings are zero, the first in row {int((n < 1e-15).nonzero()[0])}, and a zero vector has no cosine: use metric='euclidean' or mend the network.")
     return x, n
 
-# %% ../nbs/42_metrics.ipynb #8f4bc1c1
+# %% ../nbs/42_metrics.ipynb #225a4d69
 def _codes(q, g, what, nq, ng, device):
     "Labels of any type as integers shared by query and gallery; raises `ReIDError` for wrong lengths and missing labels."
     q, g = (v.detach().as_subclass(Tensor).cpu().numpy() if isinstance(v, Tensor) else np.asarray(v) for v in (q, g))
     for v, n, name in ((q, nq, 'query'), (g, ng, 'gallery')):
         if v.shape != (n,): raise ReIDError(f"There are {n} {name} embeddings and {name} {what} of shape {v.shape}: give one for each embedding.")
+    text = [{isinstance(i, str) for i in v.tolist()} for v in (q, g)]
+    if text in ([{True}, {False}], [{False}, {True}]): raise ReIDError(f"The {what} of the query are {'text' if True in text[0] else 'numbers'} and those of the gallery {'text' if True in text[1] else 'numbers'}, so none would ever match: give both alike.")
     codes = torch.from_numpy(pd.factorize(np.concatenate([q.astype(object), g.astype(object)]))[0]).to(device)
     if (codes < 0).any(): raise ReIDError(f"{int((codes < 0).sum())} {what} are missing (None or NaN): fill or drop those rows.")
     return codes[:nq], codes[nq:]
 
-# %% ../nbs/42_metrics.ipynb #1851256e
+# %% ../nbs/42_metrics.ipynb #9b9504cb
 def _far(dot, nq, ng, metric):
     "What grows with the distance, from dot products and lengths: minus the cosine, or the squared distance less the query's own square."
     return -dot/(nq*ng) if metric == 'cosine' else ng.square() - 2*dot
 
 def _slack(dtype, dim, nq, ng, metric):
-    "Rounding error of `_far` in `dtype`, a number a query (b, 1): that of a sum of `dim` terms, four standard deviations of it."
+    "Allowance for the rounding of `_far` in `dtype`, a number a query (b, 1): eps times (4 + sqrt(dim)) times the size of the terms, since the usual error of a sum grows with the root of its length."
     top = ng.max()
     return torch.finfo(dtype).eps*(4 + dim**.5)*(torch.ones_like(nq) if metric == 'cosine' else top.square() + 2*nq*top)[:, None]
 

@@ -36,10 +36,12 @@ def read_image(
             return squash(im, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e: raise DataError(f"{path}: cannot be read as an image ({e}). `drop_unreadable` finds such files before training.") from e
 
-# %% ../../nbs/33_data.augment.ipynb #27276b58
+# %% ../../nbs/33_data.augment.ipynb #142c51fb
 class ReadImage(Transform):
     "A manifest row, a path or an image to an image of `size`."
-    def __init__(self, size): self.size = size
+    def __init__(self,
+        size # (height, width) in pixels
+    ): self.size = size
     def __call__(self, o, **kwargs):
         if isinstance(o, Image.Image): return squash(o, self.size)
         return read_image(o['path'] if hasattr(o, 'keys') else o, self.size)
@@ -68,26 +70,30 @@ def eraser(
     "Random erasing: a rectangle of 2 to 40% of the image is filled with the mean pixel of ImageNet. Source: Zhong et al. 2020."
     return v2.RandomErasing(p, scale=(.02, .4), ratio=(.3, 1/.3), value=mean_pixel)
 
-# %% ../../nbs/33_data.augment.ipynb #712a73b2
+# %% ../../nbs/33_data.augment.ipynb #638decab
 class TrainOnly(Transform):
     "A torchvision transform that fastai applies to training items alone; the type of the item is kept."
     split_idx = 0
-    def __init__(self, tfm, order:int=0): self.tfm, self.order = tfm, order
+    def __init__(self,
+        tfm, # of an image or a tensor
+        order:int=0 # place among fastai's transforms
+    ): self.tfm, self.order = tfm, order
     def encodes(self, x:PILImage): return PILImage(self.tfm(x))
     def encodes(self, x:TensorImage): return TensorImage(self.tfm(x.as_subclass(Tensor)))
 
-# %% ../../nbs/33_data.augment.ipynb #2b59944a
+# %% ../../nbs/33_data.augment.ipynb #6efdf2f7
 def reid_tfms(
     size=(256, 256), # height and width in pixels, or one number for both
     augmix:float=1., # probability of AugMix; the paper's augmentation
     autoaug:float=0., # probability of AutoAugment; the released configuration has .1, and AugMix at 0
     flip:float=.5, # probability of a horizontal flip
     pad:int=10, # black border before a random crop back to `size`, in pixels
-    erase:float=.5 # probability of random erasing
+    erase:float=.5, # probability of random erasing
+    stats=imagenet_stats # mean and deviation of RGB in [0, 1] to normalise with
 )->tuple: # transforms of an item, of a batch
     "What happens to an image between the file and the network; for training images the augmentations too."
     augs = image_augs(size, augmix, autoaug, flip, pad)
     item = [ToTensor()] + ([TrainOnly(v2.Compose(augs), order=-1)] if augs else []) + ([TrainOnly(eraser(erase), order=ToTensor.order+1)] if erase else [])
-    return item, [IntToFloatTensor(), Normalize.from_stats(*imagenet_stats, cuda=False)]
+    return item, [IntToFloatTensor(), Normalize.from_stats(*stats, cuda=False)]
 
 no_augs = dict(augmix=0., autoaug=0., flip=0., pad=0, erase=0.)    # every switch off

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PIDize', 'pid_vocab', 'reid_dls', 'rows_by_identity', 'show_grid', 'eval_dl']
 
-# %% ../../nbs/34_data.block.ipynb #fa926e13
+# %% ../../nbs/34_data.block.ipynb #9bc57774
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt
 from pathlib import Path
@@ -14,6 +14,7 @@ from fastcore.all import L, delegates, patch
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
 from fastai.data.transforms import Category
 from fastai.torch_core import default_device
+from fastai.vision.core import imagenet_stats
 from fasttransform import DisplayedTransform
 from ..core import *
 from .items import *
@@ -99,7 +100,7 @@ def rows_by_identity(
     rows = list(rows.values()); flat = sum(rows, [])
     return rows if 2*len(rows) <= len(flat) else [flat[i:i+cols] for i in range(0, len(flat), cols)]
 
-# %% ../../nbs/34_data.block.ipynb #dc5d911f
+# %% ../../nbs/34_data.block.ipynb #326fed8f
 def show_grid(
     xs, # images that can show themselves
     rows, # lists of positions in `xs`
@@ -109,7 +110,7 @@ def show_grid(
 ):
     "Images in rows, each under its title."
     cols = max(map(len, rows))
-    _, axs = plt.subplots(len(rows), cols, figsize=figsize or (1.1*cols, 1.25*len(rows)), dpi=80, squeeze=False)
+    _, axs = plt.subplots(len(rows), cols, figsize=figsize or (1.1*cols, 1.25*len(rows)), dpi=110, squeeze=False)
     for ax in axs.flat: ax.axis('off')
     for row, line in zip(rows, axs):
         for i, ax in zip(row, line):
@@ -165,19 +166,20 @@ def show_results(self:PKDataLoader,
     colors = ['k' if int(o) < 0 else 'green' if h else 'red' for h, o in zip(hit, out)]
     show_grid(xs, rows_by_identity(ys, max_n), titles, colors, figsize)
 
-# %% ../../nbs/34_data.block.ipynb #82d2c7f5
+# %% ../../nbs/34_data.block.ipynb #0031ed9d
 def eval_dl(
     df:pd.DataFrame, # manifest; its `query` and `gallery` rows are used
     size=(256, 256), # height and width in pixels, or one number for both
     bs:int=128, # images a batch
     num_workers:int=0, # loader processes
     verify:bool=True, # leave out images that cannot be decoded, printed
-    device=None # None for fastai's default
+    device=None, # None for fastai's default
+    stats=imagenet_stats # mean and deviation of RGB in [0, 1] that the network was trained with
 )->PKDataLoader: # in the order of `.items`: query rows, then gallery rows
     "A loader of query and gallery images, never augmented; raises `DataError` where there are none."
     needs = ['query', 'gallery']
     rows = check_files(_test_rows(check_splits(check_columns(df), needs)))
     if verify: rows = check_splits(drop_unreadable(rows), needs)
-    item, batch = reid_tfms(_square(size), **no_augs)
+    item, batch = reid_tfms(_square(size), stats=stats, **no_augs)
     ds = _datasets(rows, _square(size), sorted(set(rows.pid), key=_as_sorted))
     return PKDataLoader(ds, bs=bs, shuffle=False, after_item=item, after_batch=batch, num_workers=num_workers, device=device or default_device())

@@ -72,8 +72,10 @@ def check_manifest(
     "All checks that need no decoding, of columns, splits and files; each raises `DataError`."
     return check_files(check_splits(check_columns(df, where), needs, where), where)
 
-# %% ../../nbs/30_data.items.ipynb #c0e3cad4
-def can_read(path)->bool:
+# %% ../../nbs/30_data.items.ipynb #4a888725
+def can_read(
+    path # image file
+)->bool:
     "Whether the image at `path` decodes to its last byte."
     try:
         with Image.open(path) as im:
@@ -119,8 +121,10 @@ def save_manifest(
     rel = [Path(os.path.relpath(p, csv.parent)).as_posix() for p in map(os.path.abspath, df.path)]
     with atomic_path(csv) as tmp: df.assign(path=rel).to_csv(tmp, index=False)
 
-# %% ../../nbs/30_data.items.ipynb #61c336c1
-def without_positive(df:pd.DataFrame)->int:
+# %% ../../nbs/30_data.items.ipynb #5ddab4b8
+def without_positive(
+    df:pd.DataFrame # manifest
+)->int:
     "Queries that no gallery image of the same identity under another camera answers."
     q, g = df[df.split == 'query'], df[df.split == 'gallery']
     cams = g.groupby('pid').camid.agg(set).to_dict()

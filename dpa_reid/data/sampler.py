@@ -54,10 +54,17 @@ def pk_batches(
         rng.shuffle(ids)
         for j in range(0, len(ids)-P+1, P): yield [i for p in ids[j:j+P] for i in one(rng, where[p], camids, K)]
 
-# %% ../../nbs/32_data.sampler.ipynb #9acbb860
+# %% ../../nbs/32_data.sampler.ipynb #fcaaefb6
 class PKDataLoader(TfmdDL):
     "A `TfmdDL` over a manifest whose training batches hold P identities with K images each; raises `DataError` where there are too few."
-    def __init__(self, dataset=None, P:int=None, K:int=4, cams_first:bool=True, bs=64, **kwargs):
+    def __init__(self,
+        dataset=None, # fastai `Datasets` whose `.items` is a manifest
+        P:int=None, # identities a batch; None for an ordinary loader
+        K:int=4, # images an identity
+        cams_first:bool=True, # other cameras first, or any images
+        bs:int=64, # images a batch where P and K do not decide it
+        **kwargs # for `TfmdDL`
+    ):
         self.P, self.K, self.cams_first = P, K, cams_first
         super().__init__(dataset, bs=P*K if P and kwargs.get('shuffle') else bs, **kwargs)
         if self._pk: next(self._batches())           # too few identities: say so now

@@ -11,7 +11,7 @@ import math, torch, torch.nn.functional as F
 from torch import nn, Tensor
 from ..core import *
 
-# %% ../../nbs/10_layers.pooling.ipynb #a427d6e9
+# %% ../../nbs/10_layers.pooling.ipynb #241467a3
 class _Pool(nn.Module):
     "Base of the poolings: keeps over which axes of (B, C, H, W) to pool, and whether they stay as axes of length 1."
     def __init__(self,
@@ -19,6 +19,7 @@ class _Pool(nn.Module):
         keepdim:bool=False # keep the pooled axes with length 1?
     ):
         super().__init__()
+        if dim not in (1, (2, 3)): raise ModelError(f"dim={dim!r} is neither space nor channels: use (2, 3) or 1.")
         self.dim, self.keepdim = dim, keepdim
     def extra_repr(self): return f'dim={self.dim}, keepdim={self.keepdim}'
 
@@ -106,7 +107,7 @@ def _soft_planes(x, m, ks, stride, padding):
     y = _box_mean(e*d, ks, stride, padding)/_box_mean(e, ks, stride, padding)
     return (y if x.is_contiguous(memory_format=torch.channels_last) else y.contiguous()) + m
 
-# %% ../../nbs/10_layers.pooling.ipynb #6c28611d
+# %% ../../nbs/10_layers.pooling.ipynb #b4146d4f
 def soft_pool2d(
     x:Tensor, # feature map (B, C, H, W)
     ks:int=3, # side of the window
@@ -116,7 +117,7 @@ def soft_pool2d(
     "The softmax-weighted mean of each sliding window (eq. 4), computed in float32; stable for any finite activations."
     f = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     m = f.detach().amax((2, 3), keepdim=True)
-    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()          # no look at the data there: take the form that is always right
+    traced = f.is_meta or f.numel() == 0 or torch.jit.is_tracing() or torch.compiler.is_compiling()          # no look at the data there: take the form that is always right
     narrow = not traced and bool((m - f.detach().amin((2, 3), keepdim=True)).max() < 60)
     return (_soft_planes(f, m, ks, stride, padding) if narrow else _soft_windows(f, ks, stride, padding)).to(x.dtype)
 

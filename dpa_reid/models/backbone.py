@@ -168,7 +168,7 @@ class Body(nn.Module):
     def forward(self, x:Tensor): return self.net.forward_features(x)
     def extra_repr(self): return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
 
-# %% ../../nbs/20_models.backbone.ipynb #83f39e1b
+# %% ../../nbs/20_models.backbone.ipynb #112d356d
 def _attend(body, name, module, args, out):
     "The forward hook of a stage: the attention module that `body` holds under `name` now, if any, applied to what the stage gives."
     return body.attention[name](out) if name in body.attention else out
@@ -179,10 +179,14 @@ def insert_attention(
     stages=(4,) # stages in the paper's numbering: 2 for conv2_x to 5 for conv5_x
 )->Body: # `body`, with a module of its own after each of these stages
     "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage."
+    stages = [stages] if isinstance(stages, int) else list(stages)
+    if not stages or len(set(stages)) < len(stages): raise ModelError(f"stages={stages}: name each stage that attention follows once, such as (4,) or (3, 4).")
     for k in stages:
         if k not in body.stages:
             has = ', '.join(f'{i} ({s.name}, {s.nf} channels)' for i,s in body.stages.items()) or 'none'
             raise ModelError(f"{body.arch}: there is no stage {k} to put attention after; it has {has}.")
+        if body.stages[k].name in body.attention: raise ModelError(f"{body.arch}: there is attention after stage {k} already.")
+    for k in stages:
         s = body.stages[k]
         body.attention[s.name] = attention(s.nf)
         body.net.get_submodule(s.module).register_forward_hook(partial(_attend, body, s.name))
@@ -216,20 +220,21 @@ def ceil_stem(
     net.maxpool.padding, net.maxpool.ceil_mode = 0, True
     return net
 
-# %% ../../nbs/20_models.backbone.ipynb #19d96515
+# %% ../../nbs/20_models.backbone.ipynb #13218e00
 def _create(arch, pretrained, weights):
     "The timm model `arch`; `ModelError` for an unknown name, with names like it."
     if not timm.is_model(arch):
         near = difflib.get_close_matches(arch.split('.')[0], timm.list_models(), n=4)
         raise ModelError(f"{arch!r} is no architecture of timm {timm.__version__}" + (f"; did you mean {', '.join(near)}?" if near else '.') + " `timm.list_models()` lists them.")
     if pretrained and weights is None: return _download(arch)
-    net = timm.create_model(arch, num_classes=0)
+    try: net = timm.create_model(arch, num_classes=0)
+    except RuntimeError as e: raise ModelError(f"{arch}: timm cannot make it ({e}).") from e
     return net if weights is None else load_timm(net, weights)
 
 def _check_map(net, arch):
     "Raises `ModelError` unless `forward_features` gives one map (B, C, H, W)."
     try: y = trace_shapes(net, 128, lambda n: n.forward_features)[-1].gave
-    except Exception as e: y = f'{type(e).__name__}: {str(e).splitlines()[0]}'
+    except Exception as e: y = f'{type(e).__name__}: {e}'.splitlines()[0]
     if not (isinstance(y, tuple) and len(y) == 4 and y[1] == net.num_features and stages_of(net)):
         raise ModelError(f"{arch}: gives no feature map (B, C, H, W) for an image of any size (found {y}), so it has no stages to attend to. Choose a convolutional network such as resnet50, resnest50d, convnext_tiny or regnety_008.")
 

@@ -35,15 +35,17 @@ class ReIDNet(nn.Module):
 
     def forward(self, x:Tensor): return self.head(self.body(x))
 
-# %% ../../nbs/22_models.net.ipynb #e1f8796a
+# %% ../../nbs/22_models.net.ipynb #4ee730f2
 def to_spec(
     f # a class or function, a `partial` of one, a list or dict of such, or a plain value
 ): # plain data for JSON
     "Describes a callable as `{'callable': dotted name, 'args': [...], 'kwargs': {...}}`; plain values stay themselves."
     if f is None or isinstance(f, (bool, int, float, str)): return f
+    if isinstance(f, np.generic): return f.item()
+    if isinstance(f, nn.Module) or not (callable(f) or isinstance(f, (list, tuple, dict))): raise ModelError(f"{type(f).__name__}: pass the class, or a `partial` of it, not an object that is already made; a model folder can describe the one and not the other.")
     if isinstance(f, (list, tuple)): return [to_spec(o) for o in f]
     if isinstance(f, dict): return {str(k): to_spec(v) for k,v in f.items()}
-    p = f if isinstance(f, partial) else partial(f) if callable(f) else partial(type(f))
+    p = f if isinstance(f, partial) else partial(f)
     return dict(callable=f'{p.func.__module__}.{getattr(p.func, "__qualname__", type(p.func).__qualname__)}', args=to_spec(p.args), kwargs=to_spec(p.keywords))
 
 # %% ../../nbs/22_models.net.ipynb #b90b57f0
@@ -65,7 +67,7 @@ def from_spec(
     args, kwargs = from_spec(spec.get('args', [])), from_spec(spec.get('kwargs', {}))
     return partial(known[name], *args, **kwargs) if args or kwargs else known[name]
 
-# %% ../../nbs/22_models.net.ipynb #3d302385
+# %% ../../nbs/22_models.net.ipynb #6140ad41
 def reid_net(
     arch:str, # the name of a timm architecture with stages
     n_ids:int, # identities in the training set
@@ -79,6 +81,7 @@ def reid_net(
     ceil_pool:bool=False # the stem pooling of the authors' released ResNet
 )->ReIDNet:
     "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
+    stages = [stages] if isinstance(stages, int) else list(stages)
     config = dict(arch=arch, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages], last_stride=last_stride,
                   pool=to_spec(pool), classifier=to_spec(classifier), ceil_pool=ceil_pool)
     body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool)
@@ -124,15 +127,15 @@ def save_net(
         js.write_text(json.dumps({**record, 'sha256': _sha256(ws)}, indent=1, default=_plain))
     return folder
 
-# %% ../../nbs/22_models.net.ipynb #c08a5fa1
+# %% ../../nbs/22_models.net.ipynb #4be41e5c
 def read_meta(
     folder # a model folder
 )->dict: # the content of `model.json`
     "The description in a model folder; `ModelError` where it is missing, damaged, or no such description."
     f = Path(folder)/'model.json'
     if not f.is_file(): raise ModelError(f"{folder}: holds no model.json, so it is no model folder. `save_net` and `dpa_train` write them.")
-    try: meta = json.loads(f.read_text())
-    except (ValueError, UnicodeDecodeError) as e: raise ModelError(f"{f}: is damaged ({e}). Copy the folder again.") from e
+    try: meta = json.loads(f.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as e: raise ModelError(f"{f}: is damaged ({e}). Copy the folder again.") from e
     if not isinstance(meta, dict) or not isinstance(meta.get('network'), dict) or not isinstance(meta['network'].get('arch'), str) or 'n_ids' not in meta['network'] or 'sha256' not in meta: raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and `n_ids`, and `sha256`).")
     if meta.get('format') != 1: raise ModelError(f"{f}: has format {meta.get('format')}, and this version of dpa_reid ({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
     return meta
@@ -197,7 +200,7 @@ def released_names(
             ours[_head_names.get(old, '') + k[len(old):]] = v
     return ours, att
 
-# %% ../../nbs/22_models.net.ipynb #bdffac4e
+# %% ../../nbs/22_models.net.ipynb #c5020bfa
 def load_released(
     net:ReIDNet, # built as the authors' network
     source # a checkpoint file of theirs, or its state dict
@@ -209,6 +212,7 @@ def load_released(
     if bool(att) != bool(modules) or len(modules) > 1:
         raise ModelError(f"{where} holds {'one' if att else 'no'} attention module and this network {len(modules)}. Build it with " + ("`attention=partial(DpA, variant='released'), stages=(4,)`." if att else "`attention=None`."))
     if 'head.pool.p' in ours and isinstance(getattr(net.head.pool, 'p', None), Tensor): ours['head.pool.p'] = ours['head.pool.p'].reshape(net.head.pool.p.shape)
+    if att and not isinstance(modules[0], DpA): raise ModelError(f"{where} holds DpA and this network {type(modules[0]).__name__}. Build it with `attention=partial(DpA, variant='released'), stages=(4,)`.")
     rest = {k: v for k,v in net.state_dict().items() if k.startswith('body.attention.')}
     if 'head.pool.p' not in ours and 'head.pool.p' in net.state_dict(): raise ModelError(f"{where} has no learned exponent for GeM. Build the network with `pool=partial(GeM, learnable=False)`.")
     fit_state(net, {**ours, **rest}, where)
