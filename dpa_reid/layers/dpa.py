@@ -62,12 +62,12 @@ class CpA(_OBR):
         return self.obr(a1*a2.to(a1.dtype))
     def forward(self, x): return (self.answer(x) + x).sigmoid()
 
-# %% ../../nbs/12_layers.dpa.ipynb #75ab9446
+# %% ../../nbs/12_layers.dpa.ipynb #dfa971e3
 class SpA(_OBR):
     "Spatial-pooling attention (eq. 9-12): the gate X'' (B, C, H, W) for a map of that shape and any size; `ModelError` for an unknown variant."
     def __init__(self,
         nf:int, # channels C
-        hw:tuple=(16, 16), # the size to which the pooled maps are brought
+        hw:tuple=(16, 16), # height and width, in places, to which the pooled maps are brought; or one number for both
         variant:str='paper', # the reading: `'paper'` or `'released'`
         soft=None, # `(dim=1, keepdim=True) -> nn.Module`, (B, C, H, W) to (B, 1, H, W), or `nn.Identity`; None for the variant's
         gem=None, # `(dim=1, keepdim=True) -> nn.Module`, (B, C, H, W) to (B, 1, H, W); None for the variant's
@@ -76,8 +76,9 @@ class SpA(_OBR):
     ):
         p = _parts(_spa, variant, soft=soft, gem=gem, n_kernels=n_kernels)
         super().__init__(nf, p['n_kernels'], ratio)
+        hw = (hw, hw) if isinstance(hw, int) else tuple(hw)
         n, along = hw[0]*hw[1], dict(dim=1, keepdim=True)
-        self.hw, self.variant = tuple(hw), variant
+        self.hw, self.variant = hw, variant
         self.soft, self.gem, self.avg, self.min = p['soft'](**along), p['gem'](**along), AvgPool(**along), MinPool(**along)
         keeps_channels = isinstance(self.soft, nn.Identity)
         self.conv1, self.conv2 = _conv1(2*n, nf), _conv1(nf, 1) if keeps_channels else _conv1(n, n)
@@ -109,12 +110,12 @@ def answer(self:SpA, x):
 @patch
 def forward(self:SpA, x): return (self.answer(x) + x).sigmoid()
 
-# %% ../../nbs/12_layers.dpa.ipynb #a28319cb
+# %% ../../nbs/12_layers.dpa.ipynb #1f83d0bc
 class DpA(nn.Module):
     "Dual-pooling attention: X * X' * X'' (B, C, H, W) for a map of that shape and any size; `ModelError` for an unknown variant."
     def __init__(self,
         nf:int, # channels C
-        hw:tuple=(16, 16), # the size to which SpA brings its pooled maps
+        hw:tuple=(16, 16), # height and width, in places, to which SpA brings its pooled maps; or one number for both
         variant:str='paper', # the reading: `'paper'` or `'released'`
         cpa=CpA, # `(nf, variant=) -> nn.Module`, the gate X'; None for none
         spa=SpA # `(nf, hw, variant=) -> nn.Module`, the gate X''; None for none
@@ -128,7 +129,7 @@ class DpA(nn.Module):
             if gate is not None: y = y*gate(x)
         return y
 
-# %% ../../nbs/12_layers.dpa.ipynb #c5e748f9
+# %% ../../nbs/12_layers.dpa.ipynb #3fbbc3c1
 def load_released_dpa(
     dpa:DpA, # made with `variant='released'`
     state_dict:dict, # the checkpoint's tensors by name; those of other modules are ignored
@@ -141,12 +142,12 @@ def load_released_dpa(
     theirs = {k: v for k, v in state_dict.items() if k.startswith((f'{prefix}mul1.', f'{prefix}mul2.'))}
     if not theirs: raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{prefix}mul1.' or '{prefix}mul2.'; its first is {next(iter(state_dict), None)!r}. Give the `prefix` that stands before 'mul1.'.")
     _check_fit({n: m.state_dict()[k] for n, (m, k) in names.items()}, theirs)
-    for i, m in ((1, dpa.spa), (2, dpa.cpa)): m.load_state_dict({k: theirs[f'{prefix}mul{i}.{k}'] for k in m.state_dict()})
+    for i, m in ((1, dpa.spa), (2, dpa.cpa)): m.load_state_dict({k: theirs[f'{prefix}mul{i}.{k}'] for k in m.state_dict() if f'{prefix}mul{i}.{k}' in theirs}, strict=False)
     return dpa
 
 def _check_fit(ours, theirs):
     "`ModelError` that names what keeps the tensors `theirs` from filling `ours`."
     some = lambda what, ks: [f"{what} {', '.join(sorted(ks)[:3])}" + (f" and {len(ks)-3} more" if len(ks) > 3 else '')] if ks else []
     shape = [f'{k} {tuple(theirs[k].shape)} where the module has {tuple(ours[k].shape)}' for k in ours if k in theirs and ours[k].shape != theirs[k].shape]
-    wrong = some('missing', set(ours) - set(theirs)) + some('surplus', set(theirs) - set(ours)) + some('of another shape:', shape)
+    wrong = some('missing', {k for k in set(ours) - set(theirs) if not k.endswith('num_batches_tracked')}) + some('surplus', set(theirs) - set(ours)) + some('of another shape:', shape)
     if wrong: raise ModelError(f"load_released_dpa: the checkpoint does not fit: {'; '.join(wrong)}. The released module has 1024 channels and hw=(16, 16).")
