@@ -977,7 +977,7 @@ def take_shot(
     pts = to_world(mesh.pts, view.heading, view.pos); uv = cam.project(pts)
     return Shot(cam, mesh, pts, uv, square_crop(uv, view.jitter))
 
-# %% ../nbs/01_synth.ipynb #7eba8ca1
+# %% ../nbs/01_synth.ipynb #352e328d
 def draw_clean(
     shot:Shot, # geometry
     view:View, # place and light
@@ -1004,8 +1004,12 @@ def draw_clean(
         paint_mesh(d, dm, m, tuples((q-off)*k), eye, tuples(rgb.astype(int)), fill)
     return im.reduce(2), mask.reduce(2)
 
-def tuples(a): return list(map(tuple, a.tolist()))
-def touches(uv, crop): return bool((uv.max(0) > crop[:2]).all() and (uv.min(0) < np.array(crop[:2])+crop[2]).all())
+def tuples(a):
+    "Corners (n, 2) as Pillow takes them."
+    return list(map(tuple, a.tolist()))
+def touches(uv, crop):
+    "Whether the box of `uv` (n, 2) and a square crop (left, top, side) overlap."
+    return bool((uv.max(0) > crop[:2]).all() and (uv.min(0) < np.array(crop[:2])+crop[2]).all())
 def footprint(mesh, heading, pos):
     "The ground under a vehicle (4, 2), a little smaller than the vehicle."
     lo, hi = mesh.pts[:, :2].min(0)*.97, mesh.pts[:, :2].max(0)*.97
