@@ -132,7 +132,7 @@ def resume(self:Checkpoint,
     self.done, self.smooth = s['done'], s['smooth']
     return s['epoch']
 
-# %% ../../nbs/51_callback.train.ipynb #91bb4ac4
+# %% ../../nbs/51_callback.train.ipynb #c4a6ecbc
 def top_matches(
     q, # query embedding (D,)
     g, # gallery embeddings (N, D)
@@ -141,7 +141,7 @@ def top_matches(
 )->np.ndarray: # positions in the gallery, nearest first; fewer than `k` where the gallery is smaller
     "The `k` gallery images nearest to a query by cosine; ties go to the earlier image."
     sim = F.normalize(g.float(), dim=1) @ F.normalize(q.float(), dim=0)
-    if junk is not None: sim[torch.as_tensor(np.asarray(junk))] = -np.inf
+    if junk is not None: sim[torch.from_numpy(np.array(junk))] = -np.inf
     order = sim.argsort(descending=True, stable=True)[:k]
     return order[sim[order] > -np.inf].numpy()
 
@@ -170,7 +170,7 @@ def draw_ranking(
     for i, t in enumerate(tiles): row.paste(t, (i*(t.width+4) + (8 if i else 0), 0))
     return row
 
-# %% ../../nbs/51_callback.train.ipynb #559f36cf
+# %% ../../nbs/51_callback.train.ipynb #0ccfd97f
 def ranking_lists(
     items:pd.DataFrame, # manifest of query and gallery rows: `path, pid, camid, split`
     embs, # their embeddings (len(items), D), in the same order
@@ -179,7 +179,7 @@ def ranking_lists(
     size:int=96 # side of an image in pixels
 )->Image.Image: # one row a query
     "Ranking lists of several queries, one below the other; same identity under the same camera is left out."
-    is_q = (items.split == 'query').to_numpy(); Q, G = items[is_q], items[~is_q]
+    is_q = np.array(items.split == 'query'); Q, G = items[is_q], items[~is_q]
     embs = torch.as_tensor(embs).cpu(); qe, ge = embs[is_q], embs[~is_q]
     if isinstance(queries, int): queries = spread_queries(Q.pid, queries)
     rows = []
