@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['attentions', 'recipes', 'command', 'dpa_synth', 'at_screen', 'given', 'versions', 'write_scores', 'dpa_eval', 'pick',
-           'same_run', 'train_run', 'dpa_train', 'side_by_side', 'dpa_demo']
+           'stage_numbers', 'same_run', 'train_run', 'dpa_train', 'side_by_side', 'dpa_demo']
 
 # %% ../nbs/72_cli.ipynb #b3c5b74b
 import warnings
@@ -115,7 +115,7 @@ def dpa_eval(
     print(scores)
     print(f"{out}: scores.json, cmc.png, ranking.png")
 
-# %% ../nbs/72_cli.ipynb #72fd02f3
+# %% ../nbs/72_cli.ipynb #4694b8f4
 attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None), none=None)
 recipes = {r.name: r for r in (veri_uav, veri_uav_released, vru, vru_released, scratch)}
 
@@ -123,6 +123,11 @@ def pick(what, name, options):
     "The option called `name`; a `ReIDError` lists the names there are."
     if name not in options: raise ReIDError(f"there is no {what} '{name}'; choose one of {', '.join(options)}")
     return options[name]
+
+def stage_numbers(text):
+    "The stages in `text`, such as '3,4'; a `ReIDError` where they are no numbers."
+    try: return tuple(int(s) for s in text.split(','))
+    except ValueError: raise ReIDError(f"--stages {text}: give stage numbers from 2 to 5 with commas between them, such as 3,4") from None
 
 # %% ../nbs/72_cli.ipynb #f9bf681a
 def same_run(
@@ -162,7 +167,7 @@ def train_run(
     write_scores(out, scores, items, embs, recipe=asdict(recipe), seconds=round(time.time()-t, 1))
     return scores
 
-# %% ../nbs/72_cli.ipynb #68757a26
+# %% ../nbs/72_cli.ipynb #a7402fb4
 @command
 def dpa_train(
     data:str=None, # manifest: a CSV with `path, pid, camid, split`
@@ -188,7 +193,7 @@ def dpa_train(
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
     df = read_manifest(data)
     same_run(out, json.loads(json.dumps(settings)))
-    scores = train_run(df, out, arch, attention, rec, stages=tuple(int(s) for s in stages.split(',')),
+    scores = train_run(df, out, arch, attention, rec, stages=stage_numbers(stages),
                        pretrained=init == 'imagenet', weights=None if init in ('imagenet', 'none') else init, seed=seed, workers=workers)
     print(scores)
     print(f"{out}: weights.safetensors, model.json, scores.json, cmc.png, ranking.png, rankings/")
