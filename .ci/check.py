@@ -17,7 +17,7 @@ def tool(name, *args, cwd=root, **env):
     "Run a command of this environment; returns its exit code and what it printed."
     env = {**os.environ, 'MPLBACKEND': 'agg', 'PATH': f"{bin_dir}{os.pathsep}{os.environ['PATH']}", **env}
     r = subprocess.run([str(bin_dir/name), *map(str, args)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
     return r.returncode, r.stdout
 
 
@@ -27,7 +27,7 @@ def notebooks(): return sorted(p for p in nbs.rglob('*.ipynb') if '.ipynb_checkp
 def run_notebook(path, flags=''):
     "One notebook through nbdev_test; returns the problems found. Two run side by side, so each gets one thread."
     code, out = tool('nbdev_test', '--path', path, '--n_workers', '0', '--flags', flags, OMP_NUM_THREADS='1')
-    return [] if code == 0 else [out.strip()[-6000:]]
+    return [] if code == 0 and 'Success.' in out else [out.strip()[-6000:]]
 
 
 def check_generated():
@@ -62,9 +62,16 @@ def render_readme():
 
 
 def check_readme():
-    "README.md is what nbs/index.ipynb renders to."
-    if (root/'README.md').read_text(encoding='utf-8') == render_readme(): return []
-    return ['README.md is not what nbs/index.ipynb renders to: run `python .ci/check.py --write-readme` and commit']
+    "README.md is what nbs/index.ipynb renders to, and its links lead somewhere."
+    text = render_readme()
+    bad = [f'README.md links to {l}, which is not there' for l in re.findall(r'\]\((?!https?:|#)([^)#]+)', text) if not (root/l).exists()]
+    if (root/'README.md').read_text(encoding='utf-8') != text: bad.append('README.md is not what nbs/index.ipynb renders to: run `python .ci/check.py --write-readme` and commit')
+    return bad
+
+
+def check_evaluated():
+    "No notebook hides a cell from the tests."
+    return [f'{p.relative_to(root)}: has {m}' for p in notebooks() for m in re.findall(r'#\|\s*eval:\s*false|skip_exec:\s*true', p.read_text(encoding='utf-8'))]
 
 
 def modules():
@@ -138,7 +145,7 @@ def main():
     if a.write_readme: (root/'README.md').write_text(render_readme(), encoding='utf-8'); return 0
     results = []
     if not a.only:
-        for check in (check_generated, check_readme, check_floors, check_docstrings):
+        for check in (check_generated, check_readme, check_evaluated, check_floors, check_docstrings):
             results.append(report(check.__doc__.rstrip('.'), *timed(check)))
     paths = [p for p in notebooks() if a.only in str(p.relative_to(nbs))]
     with ThreadPoolExecutor(2) as pool:

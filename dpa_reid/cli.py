@@ -10,7 +10,7 @@ __all__ = ['attentions', 'recipes', 'command', 'dpa_synth', 'at_screen', 'given'
 import warnings
 warnings.filterwarnings('ignore', message='.*torch.jit.script.*', category=FutureWarning)   # of a library below, which a person at a shell can do nothing about
 
-# %% ../nbs/72_cli.ipynb #7d001f70
+# %% ../nbs/72_cli.ipynb #6944499d
 import json, os, platform, sys, time
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -18,7 +18,7 @@ from functools import partial, wraps
 from pathlib import Path
 import numpy as np, pandas as pd, torch, torchvision, timm, fastai
 from fastcore.script import call_parse, is_cli
-from fastai.torch_core import set_seed
+from fastai.torch_core import default_device, set_seed
 
 # %% ../nbs/72_cli.ipynb #ef24f245
 import dpa_reid
@@ -32,15 +32,15 @@ from .metrics import *
 from .callback.train import *
 from .learner import *
 
-# %% ../nbs/72_cli.ipynb #ee684cdb
+# %% ../nbs/72_cli.ipynb #1935307d
 def command(f):
     "Make `f` a console command: flags from its signature, a `ReIDError` as one line with exit code 1; called from Python it stays a function."
     @wraps(f)
     def _f(*args, **kwargs):
         try: return f(*args, **kwargs)
-        except (ReIDError, KeyboardInterrupt) as e:
+        except (ReIDError, OSError, KeyboardInterrupt) as e:
             if not is_cli(cmd): raise
-            sys.exit(f'{f.__name__}: ' + (str(e) if isinstance(e, ReIDError) else 'interrupted. Give the same command again to go on.'))
+            sys.exit(f'{f.__name__}: ' + ('interrupted' if isinstance(e, KeyboardInterrupt) else str(e)))
     cmd = call_parse(_f)
     return cmd
 
@@ -76,7 +76,7 @@ def versions():
     return dict(dpa_reid=dpa_reid.__version__, torch=torch.__version__, torchvision=torchvision.__version__, timm=timm.__version__,
                 fastai=fastai.__version__, python=platform.python_version())
 
-# %% ../nbs/72_cli.ipynb #a770d97b
+# %% ../nbs/72_cli.ipynb #65f6f240
 def write_scores(
     folder, # where to write
     scores, # a `RetrievalScores`
@@ -87,13 +87,13 @@ def write_scores(
 ):
     "Write `scores.json`, `cmc.png` and `ranking.png`; each appears whole or not at all."
     folder, is_q = Path(folder), (items.split == 'query').to_numpy()
+    record = dict(**scores.to_dict(), n_query=int(is_q.sum()), n_gallery=int((~is_q).sum()), n_ids=items.pid.nunique(), **more, versions=versions())
+    with atomic_path(folder/'scores.json') as tmp: tmp.write_text(json.dumps(record, indent=1))
     ax = scores.plot_cmc(); ax.figure.set_size_inches(5, 3.5)
     with atomic_path(folder/'cmc.png') as tmp: ax.figure.savefig(tmp, dpi=100, bbox_inches='tight')
     with atomic_path(folder/'ranking.png') as tmp: ranking_lists(items, embs, queries).save(tmp)
-    record = dict(**scores.to_dict(), n_query=int(is_q.sum()), n_gallery=int((~is_q).sum()), n_ids=items.pid.nunique(), **more, versions=versions())
-    with atomic_path(folder/'scores.json') as tmp: tmp.write_text(json.dumps(record, indent=1))
 
-# %% ../nbs/72_cli.ipynb #317e9875
+# %% ../nbs/72_cli.ipynb #ac339668
 @command
 def dpa_eval(
     model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
@@ -104,7 +104,7 @@ def dpa_eval(
     workers:int=0, # loader processes
 ):
     "Score a trained model on a manifest: mAP, Rank-n, mINP, a CMC curve and ranking lists."
-    net, meta = load_net(model)
+    net, meta = load_net(model, device=default_device())
     absent = [k for k in ('size', 'mean', 'std') if not meta.get(k)]
     if absent: raise ModelError(f"{model}: model.json does not say the {' and '.join(absent)} of its images. Save it with `learn.save_model`, or give `save_net` these.")
     df = read_manifest(given(data))
@@ -142,20 +142,20 @@ def same_run(
         if other: raise ReIDError(f"{folder}: an unfinished or finished run of other settings lies here ({'; '.join(other)}). Use the same, another --out, or --fresh to start over.")
     with atomic_path(note) as tmp: tmp.write_text(json.dumps(settings, indent=1))
 
-# %% ../nbs/72_cli.ipynb #81a7544e
+# %% ../nbs/72_cli.ipynb #19647a22
 def train_run(
     df:pd.DataFrame, # manifest with `train`, `query` and `gallery` rows
     out, # the run's folder
     arch:str, attention:str, recipe:Recipe, # network and recipe
     stages=(4,), pretrained=False, weights=None, # as in `reid_learner`
     seed:int=0, workers:int=0, # random seed, loader processes
-    before=None # called with the `Learner` before training
+    before=None # called with the `Learner` before training; returns further entries of `scores.json`
 ):
     "Train, resuming where a checkpoint lies in `out`; writes the model folder, scores and pictures there. Returns the scores."
     set_seed(seed)
     dls = recipe.dls(df, num_workers=workers, seed=seed)
     learn = reid_learner(dls, arch, attention=pick('attention', attention, attentions), recipe=recipe, stages=stages, pretrained=pretrained, weights=weights)
-    if before: before(learn)
+    more = before(learn) if before else {}
     ck = Checkpoint(Path(out)/'checkpoint.pth')
     start = ck.resume(learn)
     if start: print(f'{out}: resuming after epoch {start} of {recipe.epochs}')
@@ -164,15 +164,15 @@ def train_run(
         learn.fit_recipe(start_epoch=start, cbs=[ck, RankingLists(Path(out)/'rankings', every=max(1, recipe.epochs//5))])
     learn.save_model(out, seed=seed)
     scores, items, embs = score(learn.model, df, size=recipe.size, num_workers=workers, progress=at_screen())
-    write_scores(out, scores, items, embs, recipe=asdict(recipe), seconds=round(time.time()-t, 1))
+    write_scores(out, scores, items, embs, **more, recipe=asdict(recipe), seconds=round(time.time()-t, 1))
     return scores
 
-# %% ../nbs/72_cli.ipynb #a7402fb4
+# %% ../nbs/72_cli.ipynb #d6a7af0a
 @command
 def dpa_train(
     data:str=None, # manifest: a CSV with `path, pid, camid, split`
     out:str='models/run', # folder of the run; the same command goes on from its checkpoint
-    arch:str='resnet50', # a timm architecture with stages
+    arch:str='resnet50.tv_in1k', # a timm architecture with stages
     attention:str='dpa', # dpa, dpa_released, cpa, spa or none
     stages:str='4', # stages after which it stands, conv2_x to conv5_x, such as 3,4
     recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released or scratch
@@ -190,10 +190,11 @@ def dpa_train(
     own = {n: v for n, v in dict(epochs=epochs, lr=lr, size=size, P=p, K=k).items() if v is not None}
     rec = replace(pick('recipe', recipe, recipes), **own)
     settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, **asdict(rec))
+    at, df = stage_numbers(stages), read_manifest(data)
+    pick('attention', attention, attentions)
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
-    df = read_manifest(data)
     same_run(out, json.loads(json.dumps(settings)))
-    scores = train_run(df, out, arch, attention, rec, stages=stage_numbers(stages),
+    scores = train_run(df, out, arch, attention, rec, stages=at,
                        pretrained=init == 'imagenet', weights=None if init in ('imagenet', 'none') else init, seed=seed, workers=workers)
     print(scores)
     print(f"{out}: weights.safetensors, model.json, scores.json, cmc.png, ranking.png, rankings/")
@@ -205,7 +206,7 @@ def side_by_side(**columns)->str:
         for n, f in dict(mAP=lambda s: s.mAP, **{f'Rank-{k}': lambda s, k=k: s.cmc[k-1] for k in (1, 5, 10)}, mINP=lambda s: s.mINP).items()]
     return '\n'.join(f'{r[0]:8}' + ''.join(f'{c:>12}' for c in r[1:]) for r in rows)
 
-# %% ../nbs/72_cli.ipynb #4e08b726
+# %% ../nbs/72_cli.ipynb #7c914882
 @command
 def dpa_demo(
     out:str='models/demo', # folder of the run
@@ -225,7 +226,11 @@ def dpa_demo(
     same_run(out, json.loads(json.dumps(dict(ids=ids, images=images, arch=arch, seed=seed, **asdict(recipe)))))
     synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2, n_workers=os.cpu_count()-1, progress=at_screen())
     df = read_manifest(Path(data)/'labels.csv')
-    before = []
-    trained = train_run(df, out, arch, 'dpa', recipe, seed=seed, before=lambda learn: before.append(score(learn.model, df, size=size, progress=at_screen())[0]))
-    print(f"\nVehicles never seen in training ({len(trained.ap)} queries):\n{side_by_side(untrained=before[0], trained=trained)}\n")
+    untrained = None
+    def before(learn):
+        nonlocal untrained
+        untrained, *_ = score(learn.model, df, size=size, progress=at_screen())
+        return dict(untrained=untrained.to_dict())
+    trained = train_run(df, out, arch, 'dpa', recipe, seed=seed, before=before)
+    print(f"\nVehicles never seen in training ({len(trained.ap)} queries):\n{side_by_side(untrained=untrained, trained=trained)}\n")
     print(f"{out}: model.json, weights.safetensors, scores.json, cmc.png, ranking.png ({(time.time()-t)/60:.1f} minutes)")

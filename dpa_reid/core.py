@@ -6,9 +6,9 @@
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'TensorPID', 'ReIDOutput', 'rng_for', 'fast_dtype', 'autocast',
            'channels_last', 'atomic_path']
 
-# %% ../nbs/00_core.ipynb #ab30f242
+# %% ../nbs/00_core.ipynb #20409a07
 import os, tempfile, hashlib
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, torch
 from torch import Tensor
@@ -40,13 +40,14 @@ class ReIDOutput(fastuple):
     def logits(self): return self[2]
     def __repr__(self): return f"ReIDOutput(feat={tuple(self.feat.shape)}, emb={tuple(self.emb.shape)}, logits={tuple(self.logits.shape)})"
 
-# %% ../nbs/00_core.ipynb #2d82d2ec
+# %% ../nbs/00_core.ipynb #d8dba46e
 def rng_for(
     *keys:int|str # what the stream is for, such as `seed, 'vehicle', 12`
 )->np.random.Generator: # a generator that depends on the keys alone, equal on every platform
     "A NumPy generator seeded by `keys`; any change to any key gives an unrelated stream."
+    keys = tuple(k.item() if isinstance(k, np.generic) else k for k in keys)
     digest = hashlib.sha256(repr(keys).encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+    return np.random.default_rng(np.frombuffer(digest, dtype='<u4'))
 
 # %% ../nbs/00_core.ipynb #940cd9b2
 def _cpu_has_bf16():
@@ -69,15 +70,16 @@ def fast_dtype(
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == 'cuda' else device.type == 'cpu' and _cpu_has_bf16()
     return torch.bfloat16 if native else torch.float32
 
-# %% ../nbs/00_core.ipynb #f2b4369c
+# %% ../nbs/00_core.ipynb #6d482be1
 def autocast(
     device=None, # a torch device or its name; None for fastai's default device
     dtype:torch.dtype=None # None takes `fast_dtype(device)`; `torch.float32` switches autocast off
 ):
-    "A context in which matrix products run in `dtype`: `torch.autocast`, or nothing at all for float32."
+    "A context in which matrix products run in `dtype`; float32 also inside another autocast."
     device = torch.device(default_device() if device is None else device)
     dtype = fast_dtype(device) if dtype is None else dtype
-    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
+    on = dtype != torch.float32
+    return torch.autocast(device.type, dtype=dtype if on else torch.bfloat16, enabled=on)
 
 # %% ../nbs/00_core.ipynb #80e91647
 def channels_last(

@@ -6,7 +6,7 @@
 __all__ = ['veri_uav', 'veri_uav_released', 'vru', 'vru_released', 'scratch', 'Recipe', 'recipe_table', 'reid_learner', 'embed',
            'score']
 
-# %% ../nbs/52_learner.ipynb #fd4e9d44
+# %% ../nbs/52_learner.ipynb #33c4d98d
 import dataclasses, json
 from dataclasses import dataclass, field, fields, asdict
 from functools import partial
@@ -16,16 +16,17 @@ from torch import nn
 from fastcore.all import L, delegates, patch, ifnone
 from fastai.learner import Learner
 from fastai.optimizer import SGD, Adam
-from fastai.vision.core import imagenet_stats
+from fastai.data.transforms import Normalize
 from fastprogress.fastprogress import progress_bar
 
-# %% ../nbs/52_learner.ipynb #236c238a
+# %% ../nbs/52_learner.ipynb #887159f6
 from .core import *
 from .layers.pooling import GeM
 from .layers.dpa import DpA
 from .models.head import *
 from .models.net import *
 from .data.items import *
+from .data.augment import ReadImage
 from .data.block import *
 from .losses import *
 from .metrics import *
@@ -137,11 +138,11 @@ def dls(self:Recipe,
                augmix=self.augmix, autoaug=self.autoaug, flip=self.flip, pad=self.pad, erase=self.erase)
     return reid_dls(df, **{**own, **kwargs})
 
-# %% ../nbs/52_learner.ipynb #6c217eb2
+# %% ../nbs/52_learner.ipynb #60893c6e
 @delegates(Learner.__init__, but=['model', 'loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias'])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
-    arch:str='resnet50', # a timm architecture with stages
+    arch:str='resnet50.tv_in1k', # a timm architecture with stages
     attention=DpA, # callable `channels -> module` put after `stages`; None for the plain backbone
     recipe:Recipe=veri_uav, # losses, head, optimiser and schedule
     stages=(4,), # stages after which the attention stands, in the paper's numbering (conv2_x..conv5_x)
@@ -172,7 +173,7 @@ def fit_recipe(self:Learner,
     cbs = L(cbs) + L(FreezeFor(r.freeze) if r.freeze else None)
     self.fit_warmup(ifnone(n_epoch, r.epochs), r.lr, warmup=r.warmup, decay=r.decay(), cbs=cbs, **kwargs)
 
-# %% ../nbs/52_learner.ipynb #15d026e6
+# %% ../nbs/52_learner.ipynb #3b42aa84
 @torch.no_grad()
 def embed(
     net:nn.Module, # images to embeddings, as `ReIDNet` in evaluation
@@ -180,13 +181,14 @@ def embed(
     dtype:torch.dtype=None, # number format of the products; None for the device's `fast_dtype`
     progress:bool=True # show a bar
 )->torch.Tensor: # (N, D) float32, on the CPU, in the loader's order
-    "The embedding of every image of `dl`; the network is left as it was."
+    "The embedding of every image of `dl`. The weights are laid out channels-last; training mode is put back."
     was, device = net.training, next(net.parameters()).device
     channels_last(net.eval())
     out = []
-    for xb, *_ in (progress_bar(dl, leave=False) if progress else dl):
-        with autocast(device, dtype): out.append(net(xb.as_subclass(torch.Tensor).to(device)).float().cpu())
-    net.train(was)
+    try:
+        for xb, *_ in (progress_bar(dl, leave=False) if progress else dl):
+            with autocast(device, dtype): out.append(net(xb.as_subclass(torch.Tensor).to(device)).float().cpu())
+    finally: net.train(was)
     return torch.cat(out)
 
 # %% ../nbs/52_learner.ipynb #bbc457e0
@@ -204,13 +206,14 @@ def score(
     embs = embed(net, dl, dtype, progress)
     return evaluate_items(embs, dl.items.pid, dl.items, metric=metric), dl.items, embs
 
-# %% ../nbs/52_learner.ipynb #68d68a4e
+# %% ../nbs/52_learner.ipynb #9f6d071e
 @patch
 def save_model(self:Learner,
     folder, # where; made if absent
     **meta # further plain data for `model.json`
 )->Path: # the folder
     "Write the trained network as `weights.safetensors` and `model.json`, read back by `load_net`."
-    r = self.recipe
-    mean, std = imagenet_stats
-    return save_net(self.model, folder, size=(r.size, r.size), mean=mean, std=std, identities=list(self.dls.vocab)[:self.dls.c], recipe=asdict(r), **meta)
+    read = next(t for t in self.dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage))       # what the images really went through
+    norm = next(t for t in self.dls.train.after_batch.fs if isinstance(t, Normalize))
+    return save_net(self.model, folder, size=read.size, mean=norm.mean.flatten().tolist(), std=norm.std.flatten().tolist(),
+                    identities=list(self.dls.vocab)[:self.dls.c], recipe=asdict(self.recipe), **meta)

@@ -21,29 +21,37 @@ from fastai.learner import Recorder, ValueMetric
 from fastai.torch_core import to_device
 from ..core import ReIDError, atomic_path, channels_last, fast_dtype
 
-# %% ../../nbs/51_callback.train.ipynb #a71e2927
+# %% ../../nbs/51_callback.train.ipynb #771bc1e3
 class AutoCast(MixedPrecision):
     "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss."
     def __init__(self, dtype:torch.dtype=None): self.dtype = dtype
     def before_fit(self):
+        self.leave()
         device = next(self.model.parameters()).device
         dtype = self.dtype or fast_dtype(device)
         self.autocast = torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
         self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=False), L()
-    def after_pred(self): super().after_pred(); self.autocast.__exit__(None, None, None)
+    def before_batch(self): self.autocast.__enter__(); self.inside = True
+    def after_pred(self): super().after_pred(); self.leave()
     def after_loss(self): pass
+    def leave(self):
+        "Switch autocast off if it is on; also where a forward pass was broken off."
+        if self.__dict__.pop('inside', False): self.autocast.__exit__(None, None, None)
+    after_cancel_batch = after_cancel_fit = leave
 
 # %% ../../nbs/51_callback.train.ipynb #43cc2c9e
 class LayOut(ChannelsLast):
     "Lays out the weights channels-last before training."
     def before_fit(self): channels_last(self.model)
 
-# %% ../../nbs/51_callback.train.ipynb #8ae5bf19
+# %% ../../nbs/51_callback.train.ipynb #6f41e938
 class FreezeFor(Callback):
     "Keeps `model.body` fixed and in evaluation mode for the first `n` iterations of a run, then trains it."
     order, run_valid = TrainEvalCallback.order+1, False
     def __init__(self, n:int): self.n = n    # n in iterations
-    def before_fit(self): self.trainable = [p for p in self.model.body.parameters() if p.requires_grad]
+    def before_fit(self):
+        body = self.model.body                         # noted on the body: a fit that was interrupted never says `after_fit`
+        self.trainable = body.__dict__.setdefault('_held', [p for p in body.parameters() if p.requires_grad])
     def before_batch(self):
         frozen = self.epoch*self.n_iter + self.iter < self.n
         self.model.body.train(not frozen)
@@ -52,6 +60,7 @@ class FreezeFor(Callback):
             if frozen: p.grad = None      # fastai steps whatever has a gradient, a zero one too
     def after_fit(self):
         for p in self.trainable: p.requires_grad_(True)
+        self.model.body.__dict__.pop('_held', None)
 
 # %% ../../nbs/51_callback.train.ipynb #a165ce5a
 class LossParts(Callback):
@@ -68,11 +77,13 @@ class LossParts(Callback):
         "One fastai metric for each name, to pass to `Learner(metrics=...)`."
         return [ValueMetric(partial(self.mean, n), n) for n in names]
 
-# %% ../../nbs/51_callback.train.ipynb #dc005704
+# %% ../../nbs/51_callback.train.ipynb #5849a37b
 class NoValidLoss(Callback):
     "Removes the `valid_loss` column from the recorder."
     order = Recorder.order+1
-    def before_fit(self): self.recorder.metric_names = self.recorder.metric_names.filter(lambda n: n != 'valid_loss')
+    def before_fit(self):
+        self.recorder.metric_names = self.recorder.metric_names.filter(lambda n: n != 'valid_loss')
+        self.recorder.plot_loss = partial(Recorder.plot_loss, self.recorder, with_valid=False)
     def after_validate(self):
         if not self.recorder.cancel_valid: self.recorder.log.pop(-len(self.metrics)-1)     # ..., valid_loss, then the metrics
 
@@ -98,24 +109,29 @@ def _opt_state(opt):
     s = opt.state_dict()
     return dict(state=list(s['state']), hypers=[{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in s['hypers']])
 
-# %% ../../nbs/51_callback.train.ipynb #3b7a4a13
+# %% ../../nbs/51_callback.train.ipynb #a6d3b06d
 class Checkpoint(Callback):
     "Writes weights, optimiser, random generators and the table to `path` after every epoch; `resume` reads them back."
     order = Recorder.order+20     # when all that an epoch computes is there
-    def __init__(self, path): self.path, self.done, self.smooth = Path(path), [], None
+    def __init__(self, path): self.path, self.done, self.start, self.smooth, self.was = Path(path), [], 0, None, None
     def before_fit(self):
+        self.done, was, self.was = self.done[:self.start], self.was, None
+        if was and was != self._run: raise ReIDError(f"{self.path}: the interrupted run was of {was[0]} epochs with columns {', '.join(was[1])}; this one is of {self._run[0]} with {', '.join(self._run[1])}. Fit as before, or delete the checkpoint.")
         if self.smooth: self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = self.smooth
+    def after_fit(self): self.start, self.smooth = 0, None
+    @property
+    def _run(self): return self.n_epoch, list(self.recorder.metric_names)
     def before_epoch(self):
-        if self.epoch < len(self.done): self.recorder.log += L(self.done[self.epoch])    # a skipped epoch shows its row again
+        if self.epoch < self.start: self.recorder.log += L(self.done[self.epoch])    # a skipped epoch shows its row again
     def after_epoch(self):
-        if self.epoch < len(self.done): return
+        if self.epoch < self.start: return
         self.done.append([float(v) if v is not None else float('nan') for v in self.recorder.values[-1]])
         sl = self.recorder.smooth_loss
         state = dict(smooth=(sl.count, sl.val.cpu()), epoch=self.epoch+1, n_epoch=self.n_epoch, model=self.model.state_dict(), opt=_opt_state(self.opt),
                      rng=_rng_state(self.dls.train), done=self.done, names=list(self.recorder.metric_names))
         with atomic_path(self.path) as tmp: torch.save(state, tmp)
 
-# %% ../../nbs/51_callback.train.ipynb #103e0086
+# %% ../../nbs/51_callback.train.ipynb #804536ec
 @patch
 def resume(self:Checkpoint,
     learn # the `Learner`, built as it was for the interrupted run
@@ -129,7 +145,7 @@ def resume(self:Checkpoint,
     if learn.opt is None: learn.create_opt()
     learn.opt.load_state_dict(dict(state=to_device(s['opt']['state'], next(learn.model.parameters()).device), hypers=L(s['opt']['hypers'])))
     _set_rng_state(s['rng'], learn.dls.train)
-    self.done, self.smooth = s['done'], s['smooth']
+    self.done, self.start, self.smooth, self.was = s['done'], s['epoch'], s['smooth'], (s['n_epoch'], s['names'])
     return s['epoch']
 
 # %% ../../nbs/51_callback.train.ipynb #c4a6ecbc
@@ -170,7 +186,7 @@ def draw_ranking(
     for i, t in enumerate(tiles): row.paste(t, (i*(t.width+4) + (8 if i else 0), 0))
     return row
 
-# %% ../../nbs/51_callback.train.ipynb #0ccfd97f
+# %% ../../nbs/51_callback.train.ipynb #a7cf02fd
 def ranking_lists(
     items:pd.DataFrame, # manifest of query and gallery rows: `path, pid, camid, split`
     embs, # their embeddings (len(items), D), in the same order
@@ -179,6 +195,7 @@ def ranking_lists(
     size:int=96 # side of an image in pixels
 )->Image.Image: # one row a query
     "Ranking lists of several queries, one below the other; same identity under the same camera is left out."
+    if isinstance(queries, int) and queries < 1: raise ReIDError(f"queries={queries}: give the number of ranking lists to draw, from 1 up.")
     is_q = np.array(items.split == 'query'); Q, G = items[is_q], items[~is_q]
     embs = torch.as_tensor(embs).cpu(); qe, ge = embs[is_q], embs[~is_q]
     if isinstance(queries, int): queries = spread_queries(Q.pid, queries)
@@ -197,7 +214,7 @@ def spread_queries(pids, n:int)->list:
     first = pd.Series(range(len(pids)), index=list(pids)).groupby(level=0, sort=False).first().to_list()
     return [first[i] for i in np.linspace(0, len(first)-1, min(n, len(first))).round().astype(int)]
 
-# %% ../../nbs/51_callback.train.ipynb #ea1c72ff
+# %% ../../nbs/51_callback.train.ipynb #66e931df
 class RankingLists(Callback):
     "Writes `folder/ranking_EPOCH.png` every `every` epochs and after the last: the ranking lists of the same few queries. Needs `retrieval_metrics` in the `Learner`."
     run_train, order = False, Recorder.order+2
@@ -206,6 +223,7 @@ class RankingLists(Callback):
         self.store = next((m.store for m in self.metrics if hasattr(m, 'store')), None)
         if self.store is None: raise ReIDError("RankingLists draws what the retrieval metrics collected, and this Learner has none: add `retrieval_metrics()` to its metrics.")
     def after_validate(self):
+        if self.store.scores is None: return               # a part of a gallery is no gallery
         if (self.epoch+1) % self.every and self.epoch+1 < self.n_epoch: return
         page = ranking_lists(self.dl.items, self.store.emb, self.queries, self.k)
         with atomic_path(self.folder/f'ranking_{self.epoch+1:03d}.png') as tmp: page.save(tmp)

@@ -47,8 +47,19 @@ def pid_vocab(
 
 def _as_sorted(p): return (isinstance(p, str), p)
 
-# %% ../../nbs/34_data.block.ipynb #e60664e3
+# %% ../../nbs/34_data.block.ipynb #5cd6f459
 def _test_rows(df): return pd.concat([df[df.split == 'query'], df[df.split == 'gallery']], ignore_index=True)
+
+def _positive(**values):
+    "Raises `DataError` for a number below 1."
+    for k, v in values.items():
+        if min(v if isinstance(v, (tuple, list)) else (v,)) < 1: raise DataError(f"{k}={v}: give a number from 1 up.")
+
+def _answerable(df):
+    "Raises `DataError` where no query could be scored."
+    n = int((df.split == 'query').sum())
+    if without_positive(df) == n: raise DataError(f"none of the {n} queries has a gallery image of the same identity under another camera, so nothing could be scored. Check pid and camid; where there was one camera, give each image a camid of its own.")
+    return df
 
 def _square(size): return (size, size) if isinstance(size, int) else tuple(size)
 
@@ -58,7 +69,7 @@ def _datasets(df, size, vocab, c=None, **kwargs):
     for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)     # fastai saw rows alone; a path or an image will do as well, for `predict`
     return ds
 
-# %% ../../nbs/34_data.block.ipynb #c01dc448
+# %% ../../nbs/34_data.block.ipynb #b4fc305a
 @delegates(reid_tfms)
 def reid_dls(
     df:pd.DataFrame, # manifest, as `read_manifest` returns it
@@ -75,8 +86,10 @@ def reid_dls(
     **kwargs
 )->DataLoaders: # `.vocab`: all identities, training ones first; `.c`: how many of them are for training
     "`DataLoaders` of P x K batches for training and of query, then gallery, for validation; raises `DataError` for a manifest that cannot be trained on."
+    _positive(P=P, K=K, bs=bs, size=size)
     check_manifest(df, splits)
     df = check_splits(drop_unreadable(df)) if verify else df.reset_index(drop=True)
+    _answerable(df)
     for s in remarks(df): print(s)
     (vocab, c), size = pid_vocab(df), _square(size)
     item, batch = reid_tfms(size, **kwargs)
@@ -166,7 +179,7 @@ def show_results(self:PKDataLoader,
     colors = ['k' if int(o) < 0 else 'green' if h else 'red' for h, o in zip(hit, out)]
     show_grid(xs, rows_by_identity(ys, max_n), titles, colors, figsize)
 
-# %% ../../nbs/34_data.block.ipynb #0031ed9d
+# %% ../../nbs/34_data.block.ipynb #1159248c
 def eval_dl(
     df:pd.DataFrame, # manifest; its `query` and `gallery` rows are used
     size=(256, 256), # height and width in pixels, or one number for both
@@ -178,8 +191,10 @@ def eval_dl(
 )->PKDataLoader: # in the order of `.items`: query rows, then gallery rows
     "A loader of query and gallery images, never augmented; raises `DataError` where there are none."
     needs = ['query', 'gallery']
+    _positive(bs=bs, size=size)
     rows = check_files(_test_rows(check_splits(check_columns(df), needs)))
     if verify: rows = check_splits(drop_unreadable(rows), needs)
+    _answerable(rows)
     item, batch = reid_tfms(_square(size), stats=stats, **no_augs)
     ds = _datasets(rows, _square(size), sorted(set(rows.pid), key=_as_sorted))
     return PKDataLoader(ds, bs=bs, shuffle=False, after_item=item, after_batch=batch, num_workers=num_workers, device=device or default_device())

@@ -97,7 +97,7 @@ def drop_unreadable(
     print(f"left out {int((~ok).sum())} of {len(df)} images that cannot be decoded: {some(df.path[~ok])}")
     return df[ok].reset_index(drop=True)
 
-# %% ../../nbs/30_data.items.ipynb #583d7d42
+# %% ../../nbs/30_data.items.ipynb #9cc12d3c
 def read_manifest(
     csv, # CSV file with columns `path, pid, camid, split` and any others
     root=None # folder that paths are relative to; None for the CSV's own
@@ -105,7 +105,7 @@ def read_manifest(
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     csv = Path(csv)
     if not csv.is_file(): raise DataError(f"{csv}: there is no such file. Give a CSV with columns {', '.join(columns)}.")
-    try: df = pd.read_csv(csv)
+    try: df = pd.read_csv(csv, low_memory=False)     # one type a column: in pieces, 17 and '17' would become two identities
     except (ValueError, UnicodeDecodeError) as e: raise DataError(f"{csv}: is no CSV file that can be read ({e}).") from e
     check_columns(df, csv)
     root = Path(root if root is not None else csv.parent).resolve()
@@ -144,7 +144,7 @@ def remarks(
             (alone, f"{alone} of {(df.split == 'query').sum()} queries have no positive under another camera in the gallery and are not scored")]
     return [s for n, s in said if n]
 
-# %% ../../nbs/30_data.items.ipynb #840dda26
+# %% ../../nbs/30_data.items.ipynb #0f83fe8e
 def overview(
     df:pd.DataFrame # manifest
 )->pd.DataFrame: # a row a split
@@ -152,4 +152,4 @@ def overview(
     def _row(g):
         n = g.pid.value_counts()
         return dict(images=len(g), identities=len(n), cameras=g.camid.nunique(), fewest=n.min(), median=n.median(), most=n.max())
-    return pd.DataFrame({s: _row(df[df.split == s]) for s in splits if (df.split == s).any()}).T.astype(int)
+    return pd.DataFrame({s: _row(df[df.split == s]) for s in splits if (df.split == s).any()}).T.astype({'images': int, 'identities': int, 'cameras': int, 'fewest': int, 'most': int})
