@@ -6,12 +6,11 @@
 __all__ = ['veri_uav', 'veri_uav_released', 'vru', 'vru_released', 'scratch', 'Recipe', 'recipe_table', 'reid_learner', 'embed',
            'score']
 
-# %% ../nbs/52_learner.ipynb #33c4d98d
-import dataclasses, json
+# %% ../nbs/52_learner.ipynb #a0ab0ce5
 from dataclasses import dataclass, field, fields, asdict
 from functools import partial
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+import pandas as pd, torch
 from torch import nn
 from fastcore.all import L, delegates, patch, ifnone
 from fastai.learner import Learner
@@ -138,7 +137,7 @@ def dls(self:Recipe,
                augmix=self.augmix, autoaug=self.autoaug, flip=self.flip, pad=self.pad, erase=self.erase)
     return reid_dls(df, **{**own, **kwargs})
 
-# %% ../nbs/52_learner.ipynb #60893c6e
+# %% ../nbs/52_learner.ipynb #b4aa5be0
 @delegates(Learner.__init__, but=['model', 'loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias'])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -154,9 +153,9 @@ def reid_learner(
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
     net = reid_net(arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights, **recipe.head())
-    parts = LossParts()
-    learn = Learner(dls, net, loss_func=recipe.loss(), opt_func=recipe.opt_func(), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
-                    metrics=parts.metrics(recipe.loss().names) + retrieval_metrics() + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
+    loss, parts = recipe.loss(), LossParts()
+    learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
+                    metrics=parts.metrics(loss.names) + retrieval_metrics() + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
     learn.recipe = recipe
     return learn
 

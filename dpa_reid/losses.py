@@ -6,8 +6,8 @@
 __all__ = ['LossBase', 'smoothing_eps', 'smooth_ce', 'LabelSmoothingCE', 'circle_logits', 'CircleSoftmaxCE', 'batch_distances',
            'mine_hard', 'mine_weighted', 'HardTripletLoss', 'WeightedTripletLoss', 'ReIDLoss']
 
-# %% ../nbs/40_losses.ipynb #e75c4598
-import math, torch, torch.nn.functional as F
+# %% ../nbs/40_losses.ipynb #b18c5abe
+import torch, torch.nn.functional as F
 from torch import nn, Tensor
 from fastcore.basics import patch
 from .core import *

@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['linear_warmup', 'cosine', 'steps', 'lr_factor', 'WarmupDecay']
 
-# %% ../../nbs/50_callback.schedule.ipynb #387bb9fb
+# %% ../../nbs/50_callback.schedule.ipynb #b7b0bc96
 import math
-from functools import partial
 import numpy as np
 from fastcore.all import L, delegates, patch
 from fastai.learner import Learner

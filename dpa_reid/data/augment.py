@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['mean_pixel', 'no_augs', 'squash', 'read_image', 'ReadImage', 'image_augs', 'eraser', 'TrainOnly', 'reid_tfms']
 
-# %% ../../nbs/33_data.augment.ipynb #eb77b0bc
-import torch
+# %% ../../nbs/33_data.augment.ipynb #de0c55d5
 from torch import Tensor
 from PIL import Image
 from torchvision.transforms import v2

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['PIDize', 'pid_vocab', 'reid_dls', 'rows_by_identity', 'show_grid', 'eval_dl']
 
-# %% ../../nbs/34_data.block.ipynb #9bc57774
-import numpy as np, pandas as pd, torch
+# %% ../../nbs/34_data.block.ipynb #0d524337
+import pandas as pd
 import matplotlib.pyplot as plt
 from pathlib import Path
 from PIL import Image
 from fastcore.all import L, delegates, patch
-from fastai.data.core import DataLoaders, Datasets, TfmdDL
+from fastai.data.core import DataLoaders, Datasets
 from fastai.data.transforms import Category
 from fastai.torch_core import default_device
 from fastai.vision.core import imagenet_stats

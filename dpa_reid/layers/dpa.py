@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['CpA', 'SpA', 'DpA', 'load_released_dpa']
 
-# %% ../../nbs/12_layers.dpa.ipynb #740c6e5d
+# %% ../../nbs/12_layers.dpa.ipynb #7b1d8685
 from functools import partial
 import torch, torch.nn.functional as F
-from torch import nn, Tensor
+from torch import nn
+from fastcore.basics import patch
 from ..core import *
 from .pooling import *
 from .odconv import *
@@ -84,9 +85,6 @@ class SpA(_OBR):
         self.conv1, self.conv2 = _conv1(2*n, nf), _conv1(nf, 1) if keeps_channels else _conv1(n, n)
         _init(self.conv1); _init(self.conv2)
 
-# %% ../../nbs/12_layers.dpa.ipynb #4fc88afa
-from fastcore.basics import patch
-
 # %% ../../nbs/12_layers.dpa.ipynb #53d4f67b
 @patch
 def axis(self:SpA, *maps):
@@ -129,7 +127,7 @@ class DpA(nn.Module):
             if gate is not None: y = y*gate(x)
         return y
 
-# %% ../../nbs/12_layers.dpa.ipynb #3fbbc3c1
+# %% ../../nbs/12_layers.dpa.ipynb #d51458ca
 def load_released_dpa(
     dpa:DpA, # made with `variant='released'`
     state_dict:dict, # the checkpoint's tensors by name; those of other modules are ignored
@@ -138,16 +136,7 @@ def load_released_dpa(
     "Loads the published module's parameters (`mul1` is SpA, `mul2` is CpA) into `dpa`; `ModelError` where a key is missing, surplus or of another shape."
     if dpa.variant != 'released': raise ModelError(f"load_released_dpa: the module is variant={dpa.variant!r}, whose parameters differ. Make it with `DpA(nf, variant='released')`.")
     if dpa.cpa is None or dpa.spa is None: raise ModelError("load_released_dpa: the released module has both branches. Make it with `DpA(nf, variant='released')`, without `cpa=None` or `spa=None`.")
-    names = {f'{prefix}mul{i}.{k}': (m, k) for i, m in ((1, dpa.spa), (2, dpa.cpa)) for k in m.state_dict()}
-    theirs = {k: v for k, v in state_dict.items() if k.startswith((f'{prefix}mul1.', f'{prefix}mul2.'))}
+    theirs = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith((f'{prefix}mul1.', f'{prefix}mul2.'))}
     if not theirs: raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{prefix}mul1.' or '{prefix}mul2.'; its first is {next(iter(state_dict), None)!r}. Give the `prefix` that stands before 'mul1.'.")
-    _check_fit({n: m.state_dict()[k] for n, (m, k) in names.items()}, theirs)
-    for i, m in ((1, dpa.spa), (2, dpa.cpa)): m.load_state_dict({k: theirs[f'{prefix}mul{i}.{k}'] for k in m.state_dict() if f'{prefix}mul{i}.{k}' in theirs}, strict=False)
+    fit_state(nn.ModuleDict(dict(mul1=dpa.spa, mul2=dpa.cpa)), theirs, 'the released attention in the checkpoint', "The released module has 1024 channels and hw=(16, 16).")
     return dpa
-
-def _check_fit(ours, theirs):
-    "`ModelError` that names what keeps the tensors `theirs` from filling `ours`."
-    some = lambda what, ks: [f"{what} {', '.join(sorted(ks)[:3])}" + (f" and {len(ks)-3} more" if len(ks) > 3 else '')] if ks else []
-    shape = [f'{k} {tuple(theirs[k].shape)} where the module has {tuple(ours[k].shape)}' for k in ours if k in theirs and ours[k].shape != theirs[k].shape]
-    wrong = some('missing', {k for k in set(ours) - set(theirs) if not k.endswith('num_batches_tracked')}) + some('surplus', set(theirs) - set(ours)) + some('of another shape:', shape)
-    if wrong: raise ModelError(f"load_released_dpa: the checkpoint does not fit: {'; '.join(wrong)}. The released module has 1024 channels and hw=(16, 16).")

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['SoloBatchNorm2d', 'ODAttention', 'ODConv2d']
 
-# %% ../../nbs/11_layers.odconv.ipynb #baf7cd0f
+# %% ../../nbs/11_layers.odconv.ipynb #bf941143
 import torch, torch.nn.functional as F
-from torch import nn, Tensor
+from torch import nn
+from fastcore.basics import patch
 from ..core import *
 
 # %% ../../nbs/11_layers.odconv.ipynb #cc98b1a2
@@ -57,10 +58,10 @@ def _product(
     (B, m, n), (H, W) = w.shape, x.shape[2:]
     return (w.reshape(B*groups, -1, n) @ x.reshape(B*groups, n, H*W)).view(B, m, H, W)
 
-# %% ../../nbs/11_layers.odconv.ipynb #211e766e
+# %% ../../nbs/11_layers.odconv.ipynb #44591516
 def _input_side(x, w, mix, taps, groups, stride, padding):
     "Shift, scale, multiply: (B, ni, H, W) to (B, nf, H', W')."
-    (K, nf, *_), (B, ni, *hw), ks = w.shape, x.shape, int(w.shape[-1])
+    nf, (B, ni, *hw), ks = w.shape[1], x.shape, int(w.shape[-1])
     m = w.permute(1, 2, 0, 3, 4).reshape(1, nf, -1) if mix is None else (mix @ w.flatten(1)).view(B, nf, -1)
     cols = F.unfold(x, ks, stride=stride, padding=padding).view(B, ni, 1, ks*ks, -1)
     if taps is not None: cols = cols*taps.to(x.dtype)[:, None, :, :, None]
@@ -68,7 +69,7 @@ def _input_side(x, w, mix, taps, groups, stride, padding):
 
 def _output_side(x, w, mix, taps, groups, padding):
     "Multiply, scale, shift-add: (B, ni, H, W) to (B, nf, H', W'); stride 1."
-    (K, nf, n, *_), (B, _, *hw), ks = w.shape, x.shape, int(w.shape[-1])
+    (nf, n), (B, _, *hw), ks = w.shape[1:3], x.shape, int(w.shape[-1])
     w = w.flip(-1, -2).permute(0, 1, 3, 4, 2)
     m = w.transpose(0, 1).reshape(1, -1, n) if mix is None else (mix @ w.flatten(1)).view(B, -1, n)
     p = _product(x, m, groups).view(B, nf, -1, ks*ks, hw[0]*hw[1])
@@ -98,9 +99,6 @@ class ODConv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(n_kernels, nf, ni//groups, ks, ks))
         for w in self.weight: nn.init.kaiming_normal_(w.data, mode='fan_out', nonlinearity='relu')
     def extra_repr(self): return f'weight={tuple(self.weight.shape)}, stride={self.stride}, padding={self.padding}, groups={self.groups}'
-
-# %% ../../nbs/11_layers.odconv.ipynb #4fc88afa
-from fastcore.basics import patch
 
 # %% ../../nbs/11_layers.odconv.ipynb #cafa88b2
 def _centre(w, place, padding):

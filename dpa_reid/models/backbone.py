@@ -112,7 +112,7 @@ def _download(arch):
         raise ModelError(f"{arch}: timm's weights could not be loaded ({type(e).__name__}). Pass `weights='path/to/model.safetensors'` (a local copy"
                          f"{f' of huggingface.co/{url}' if url else ''}), or `pretrained=False` for random weights.") from e
 
-# %% ../../nbs/20_models.backbone.ipynb #cacbfbfc
+# %% ../../nbs/20_models.backbone.ipynb #b8d5d2b7
 def read_state(
     path # `.safetensors`, or a torch file that holds tensors only
 )->dict: # parameter name -> tensor, on the CPU
@@ -127,9 +127,7 @@ def read_state(
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()): raise ModelError(f"{path}: holds no state dict (names with tensors).")
     return {k.removeprefix('module.'): v for k,v in state.items()}
 
-def _some(names, n=4): names = sorted(names); return ', '.join(names[:n]) + (f' and {len(names)-n} more' if len(names) > n else '')
-
-# %% ../../nbs/20_models.backbone.ipynb #0188caef
+# %% ../../nbs/20_models.backbone.ipynb #51845c7c
 def load_timm(
     net:nn.Module, # a timm model, with or without its classifier
     path # a state dict with timm's names: `.safetensors`, `.pth`, `.bin`
@@ -138,12 +136,7 @@ def load_timm(
     state, mine = read_state(path), net.state_dict()
     gone = tuple(f'{n}.' for n,m in net.named_modules() if isinstance(m, nn.Identity)) + tuple(f'{c}.' for c in _classifiers(net))
     state = {k: v for k,v in state.items() if k in mine or not k.startswith(gone)}
-    missing = {k for k in mine.keys() - state.keys() if not k.endswith('num_batches_tracked')}
-    bad = {k for k in mine.keys() & state.keys() if mine[k].shape != state[k].shape}
-    for what, ks in [('lacks', missing), ('has unknown', state.keys() - mine.keys()), ('has another shape for', bad)]:
-        if ks: raise ModelError(f"{path}: {what} {_some(ks)}; it does not hold timm's weights for {type(net).__name__} with these layers. Check the architecture's name.")
-    net.load_state_dict(state, strict=False)
-    return net
+    return fit_state(net, state, str(path), "Do these weights belong to this architecture?")
 
 def _classifiers(net):
     "Names of a timm model's classifier layers."

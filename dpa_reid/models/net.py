@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['ReIDNet', 'to_spec', 'known_layers', 'from_spec', 'reid_net', 'reid_splitter', 'save_net', 'read_meta', 'load_net',
-           'fit_state', 'released_names', 'load_released']
+           'released_names', 'load_released']
 
-# %% ../../nbs/22_models.net.ipynb #9acaee6d
-import hashlib, importlib, json, pkgutil, platform
+# %% ../../nbs/22_models.net.ipynb #ded0a3fc
+import hashlib, importlib, json, pkgutil
 from functools import partial
 from pathlib import Path
-import fastai, numpy as np, timm, timm.layers, torch
+import numpy as np, timm.layers
 from torch import nn, Tensor
 from safetensors.torch import load_file, save_file
 import dpa_reid
@@ -95,7 +95,7 @@ def reid_splitter(
     groups = [list(m.parameters()) for m in (net.body.net, net.body.attention, net.head)]
     return [g for g in groups if g]
 
-# %% ../../nbs/22_models.net.ipynb #9fbbd08c
+# %% ../../nbs/22_models.net.ipynb #9d68805f
 def _sha256(path):
     with open(path, 'rb') as f:
         h = hashlib.sha256()
@@ -106,9 +106,7 @@ def _plain(o):
     "What `json` cannot write: NumPy and torch values by their content, paths and the rest by their text."
     return o.tolist() if isinstance(o, (np.generic, np.ndarray, Tensor)) else str(o)
 
-def _library_versions(): return dict(dpa_reid=dpa_reid.__version__, timm=timm.__version__, torch=str(torch.__version__), fastai=fastai.__version__, python=platform.python_version())
-
-# %% ../../nbs/22_models.net.ipynb #146a2417
+# %% ../../nbs/22_models.net.ipynb #ce735830
 def save_net(
     net:ReIDNet, # a network from `reid_net`
     folder, # where; made if absent
@@ -121,7 +119,7 @@ def save_net(
     "Writes `weights.safetensors` and `model.json`; raises `ModelError` for a network without a description."
     if 'arch' not in getattr(net, 'config', {}): raise ModelError("this network has no `config` to rebuild it from; make it with `reid_net`.")
     cfg, folder = net.body.net.pretrained_cfg, Path(folder)
-    record = dict(format=1, network=net.config, size=size, mean=cfg['mean'] if mean is None else mean, std=cfg['std'] if std is None else std, identities=identities, recipe=recipe, **meta, versions=_library_versions())
+    record = dict(format=1, network=net.config, size=size, mean=cfg['mean'] if mean is None else mean, std=cfg['std'] if std is None else std, identities=identities, recipe=recipe, **meta, versions=versions())
     with atomic_path(folder/'model.json') as js, atomic_path(folder/'weights.safetensors') as ws:
         save_file({k: v.detach().cpu().contiguous() for k,v in net.state_dict().items()}, ws)
         js.write_text(json.dumps({**record, 'sha256': _sha256(ws)}, indent=1, default=_plain))
@@ -158,7 +156,7 @@ def _build(config, **own):
     if own: net.config = {**config, **{k: to_spec(v) for k,v in own.items()}}
     return net
 
-# %% ../../nbs/22_models.net.ipynb #13e453ba
+# %% ../../nbs/22_models.net.ipynb #361f8437
 def load_net(
     folder, # a model folder
     device='cpu', # where to put the network
@@ -170,19 +168,6 @@ def load_net(
     net = _build(meta['network'], attention=attention, pool=pool, classifier=classifier)
     fit_state(net, state, f"{folder}: weights.safetensors")
     return net.to(device).eval(), meta
-
-def fit_state(
-    net:nn.Module, # receives the tensors
-    state:dict, # parameter name -> tensor
-    where:str # what to call the source in a message
-):
-    "`load_state_dict`, with any difference in names or shapes as a `ModelError` that lists the first few. A missing `num_batches_tracked` is no difference."
-    mine = net.state_dict()
-    lacks = {k for k in mine.keys() - state.keys() if not k.endswith('num_batches_tracked')}
-    shapes = {f'{k} ({tuple(state[k].shape)} there, {tuple(mine[k].shape)} here)' for k in mine.keys() & state.keys() if mine[k].shape != state[k].shape}
-    for what, ks in [('lacks', lacks), ('has unknown', state.keys() - mine.keys()), ('has other shapes for', shapes)]:
-        if ks: raise ModelError(f"{where} does not fit this network: it {what} {', '.join(sorted(ks)[:4])}" + (f" and {len(ks)-4} more." if len(ks) > 4 else '.'))
-    net.load_state_dict(state, strict=False)
 
 # %% ../../nbs/22_models.net.ipynb #032e6cda
 _head_names = {'heads.bottleneck.0.': 'head.neck.', 'heads.bnneck.': 'head.neck.', 'heads.classifier.weight': 'head.classifier.weight',
