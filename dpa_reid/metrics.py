@@ -98,7 +98,7 @@ def _full_float32(device):
         with torch.autocast(device.type, enabled=False), torch.no_grad(): yield
     finally: torch.set_float32_matmul_precision(was)
 
-# %% ../nbs/42_metrics.ipynb #d9d8bd30
+# %% ../nbs/42_metrics.ipynb #8f1f9b6e
 @dataclass(eq=False, repr=False)
 class RetrievalScores:
     "What `evaluate_retrieval` found: means over the queries kept, and each of these queries by itself."
@@ -110,6 +110,7 @@ class RetrievalScores:
     first:np.ndarray # rank of the first positive of each kept query
     n_skipped:int # queries without a positive, left out of all means
     valid:np.ndarray # which queries were kept, a mask over all of them
+    pids:np.ndarray=None # identity of each kept query, as given
 
     @property
     def n_queries(self):
@@ -177,7 +178,7 @@ def plot_cmc(self:RetrievalScores,
     ax.set(xlabel='rank', ylabel='queries with a hit, %', ylim=(0, 102)); ax.legend(fontsize=8, loc='lower right'); ax.grid(alpha=.3)
     return ax
 
-# %% ../nbs/42_metrics.ipynb #09246f12
+# %% ../nbs/42_metrics.ipynb #730270ab
 def evaluate_retrieval(
     q, # query embeddings (Q, D), tensor or array
     g, # gallery embeddings (G, D)
@@ -195,6 +196,7 @@ def evaluate_retrieval(
     if q.shape[1] != g.shape[1]: raise ReIDError(f"Query embeddings have {q.shape[1]} features and gallery embeddings {g.shape[1]}: take both from one network.")
     if (q_camids is None) != (g_camids is None): raise ReIDError(f"Cameras are given for the {'gallery' if q_camids is None else 'query'} alone: give both, or neither.")
     g, ng = g.to(q.device), ng.to(q.device)
+    names = q_pids.detach().cpu().numpy() if isinstance(q_pids, Tensor) else np.asarray(q_pids)
     q_pids, g_pids = _codes(q_pids, g_pids, 'pids', len(q), len(g), q.device)
     if q_camids is not None: q_camids, g_camids = _codes(q_camids, g_camids, 'camids', len(q), len(g), q.device)
     per = []
@@ -206,7 +208,7 @@ def evaluate_retrieval(
     ap, inp, first, valid = (torch.cat(v).cpu().numpy() for v in zip(*per))
     if not valid.any(): raise ReIDError(f"None of the {len(q)} queries has a positive in the gallery: {'their identities are not in it, or only under the same camera' if q_camids is not None else 'their identities are not in it'}. Check pids and camids.")
     ap, inp, first = ap[valid], inp[valid], first[valid]
-    return RetrievalScores(float(ap.mean()), (first[:, None] <= np.arange(1, max_rank+1)).mean(0), float(inp.mean()), ap, inp, first, int((~valid).sum()), valid)
+    return RetrievalScores(float(ap.mean()), (first[:, None] <= np.arange(1, max_rank+1)).mean(0), float(inp.mean()), ap, inp, first, int((~valid).sum()), valid, names[valid])
 
 # %% ../nbs/42_metrics.ipynb #e84444aa
 def _score_block(q, g, nq, ng, pos, junk, metric):
@@ -219,18 +221,19 @@ def _score_block(q, g, nq, ng, pos, junk, metric):
     ap = (k/ranks.double()).cumsum(1).gather(1, last)[:, 0]/n.clamp(min=1)       # a running sum: the same bits whatever the padding
     return ap, n/ranks.gather(1, last)[:, 0].double(), ranks[:, 0], n > 0
 
-# %% ../nbs/42_metrics.ipynb #e9b02c41
+# %% ../nbs/42_metrics.ipynb #6f961cb4
 def evaluate_items(
     emb:Tensor, # embeddings (N, D)
     pids, # identity of each (N,)
-    items=None, # DataFrame of N rows in the same order; its `split` and `camid` columns are used where present
+    items=None, # DataFrame of N rows in the same order; its `split` and `junk` columns are used where present
+    junk:str='camid', # column whose equal value under one identity is junk; None for nothing
     **kwargs # for `evaluate_retrieval`
 )->RetrievalScores:
     "Scores of query rows against gallery rows; without a `split` column that has either, of each image against all others. Raises `ReIDError` as `evaluate_retrieval`, and when only one of query and gallery is there."
     cols = items if isinstance(items, pd.DataFrame) else pd.DataFrame(index=range(len(emb)))
     if len(cols) != len(emb): raise ReIDError(f"There are {len(emb)} embeddings for {len(cols)} rows: give one for each, in the order of the rows.")
     pids = pids.detach().as_subclass(Tensor).cpu().numpy() if isinstance(pids, Tensor) else np.asarray(pids)
-    cams = cols['camid'].to_numpy() if 'camid' in cols else None
+    cams = cols[junk].to_numpy() if junk in cols else None
     split = cols['split'].to_numpy() if 'split' in cols else np.array(['']*len(emb))
     q, g = np.flatnonzero(split == 'query'), np.flatnonzero(split == 'gallery')
     if bool(len(q)) != bool(len(g)): raise ReIDError(f"The split column holds {len(q)} 'query' and {len(g)} 'gallery' rows of {len(split)}: retrieval needs both.")

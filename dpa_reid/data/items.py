@@ -14,11 +14,11 @@ from PIL import Image
 from fastcore.parallel import parallel
 from ..core import *
 
-# %% ../../nbs/30_data.items.ipynb #97ca5ce6
+# %% ../../nbs/30_data.items.ipynb #7fc68311
 columns = ['path', 'pid', 'camid', 'split']
-splits = ['train', 'query', 'gallery']
+splits = ['train', 'query', 'gallery']                    # what training needs; 'test' rows become query or gallery by a protocol
 
-# %% ../../nbs/30_data.items.ipynb #cecb2fe4
+# %% ../../nbs/30_data.items.ipynb #19bc1cf2
 def check_columns(
     df:pd.DataFrame, # manifest
     where='the manifest' # its name in messages
@@ -29,12 +29,12 @@ def check_columns(
     if absent: raise DataError(f"{where}: has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or rename yours with `df.rename(columns=...)`.")
     for c in columns:
         if df[c].isna().any(): raise DataError(f"{where}: {int(df[c].isna().sum())} rows have no {c}, the first is row {df[c].isna().to_numpy().argmax()}. Fill them in or leave the rows out.")
-    other = sorted(set(df.split) - set(splits), key=str)
-    if other: raise DataError(f"{where}: the column split holds {some(map(repr, other))}; it may hold {some(splits)}.")
+    other = sorted(set(df.split) - {*splits, 'test'}, key=str)
+    if other: raise DataError(f"{where}: the column split holds {some(map(repr, other))}; it may hold {some(splits)} or test.")
     if pd.api.types.infer_dtype(df.camid) != 'integer': raise DataError(f"{where}: the column camid holds {df.camid.iloc[0]!r}; it must hold whole numbers. `df['camid'] = pd.factorize(df.camid)[0]` numbers any names.")
     return df
 
-# %% ../../nbs/30_data.items.ipynb #4599975d
+# %% ../../nbs/30_data.items.ipynb #f41c2044
 def check_splits(
     df:pd.DataFrame, # manifest
     needs=splits, # splits that must hold rows
@@ -42,7 +42,9 @@ def check_splits(
 )->pd.DataFrame: # `df`
     "Raises `DataError` where a split in `needs` is empty, with the number of rows in the others."
     for s in needs:
-        if not (df.split == s).any(): raise DataError(f"{where}: has no {s} rows, only {', '.join(f'{n} {k}' for k, n in df.split.value_counts().items())}. Mark some rows as {s} in its column split.")
+        if (df.split == s).any(): continue
+        todo = f"A protocol draws query and gallery from the test rows: `one_gallery().draw(df)`." if s != 'train' and (df.split == 'test').any() else f"Mark some rows as {s} in its column split."
+        raise DataError(f"{where}: has no {s} rows, only {', '.join(f'{n} {k}' for k, n in df.split.value_counts().items())}. {todo}")
     return df
 
 # %% ../../nbs/30_data.items.ipynb #bc6545b5
@@ -116,14 +118,16 @@ def save_manifest(
     rel = [Path(os.path.relpath(p, csv.parent)).as_posix() for p in map(os.path.abspath, df.path)]
     with atomic_path(csv) as tmp: df.assign(path=rel).to_csv(tmp, index=False)
 
-# %% ../../nbs/30_data.items.ipynb #5ddab4b8
+# %% ../../nbs/30_data.items.ipynb #62c4c7b9
 def without_positive(
-    df:pd.DataFrame # manifest
+    df:pd.DataFrame, # manifest
+    junk:str='camid' # column whose equal value under one identity is junk; None for nothing
 )->int:
-    "Queries that no gallery image of the same identity under another camera answers."
+    "Queries that no gallery image of the same identity answers, junk left out."
     q, g = df[df.split == 'query'], df[df.split == 'gallery']
-    cams = g.groupby('pid').camid.agg(set).to_dict()
-    return sum(not (cams.get(p, set()) - {c}) for p, c in zip(q.pid, q.camid))
+    if junk is None: return int((~q.pid.isin(g.pid)).sum())
+    there = g.groupby('pid')[junk].agg(set).to_dict()
+    return sum(not (there.get(p, set()) - {c}) for p, c in zip(q.pid, q[junk]))
 
 # %% ../../nbs/30_data.items.ipynb #f891577e
 def remarks(
