@@ -14,23 +14,24 @@ from fastcore.basics import patch
 from fastai.learner import Metric
 from .core import *
 
-# %% ../nbs/42_metrics.ipynb #b46d5f29
-def _embeddings(x, name, metric):
-    "Embeddings as float32 (N, D) on a device with float64, and their float64 lengths (N,); raises `ReIDError` for what cannot be ranked."
+# %% ../nbs/42_metrics.ipynb #29452729
+def _embeddings(x, name, metric, chunk=1024):
+    "Embeddings (N, D) on a device with float64, and their float64 lengths (N,); raises `ReIDError` for what cannot be ranked."
     x = torch.as_tensor(x).detach().as_subclass(Tensor)
     if x.ndim != 2 or not x.numel(): raise ReIDError(f"The {name} embeddings have shape {tuple(x.shape)}: give at least one row, as (images, features).")
-    x = (x.cpu() if x.device.type == 'mps' else x).float()
-    low, high = x.aminmax(dim=1)
-    bad = ~((low >= -1e15) & (high <= 1e15))
+    x = x.cpu() if x.device.type == 'mps' else x
+    bad = torch.cat([~(c.abs().amax(1).float() <= 1e15) for c in x.split(chunk)])
     if bad.any(): raise ReIDError(f"{int(bad.sum())} of {len(x)} {name} embeddings hold NaN, infinity or numbers beyond 1e15, the first in row {int(bad.nonzero()[0])}: look for a diverged training or an empty crop.")
-    n = torch.linalg.vector_norm(x, dim=1, dtype=torch.float64)
+    n = torch.cat([torch.linalg.vector_norm(c.double(), dim=1) for c in x.split(chunk)])
     if metric == 'cosine' and (n < 1e-15).any(): raise ReIDError(f"{int((n < 1e-15).sum())} of {len(x)} {name} embeddings are zero, the first in row {int((n < 1e-15).nonzero()[0])}, and a zero vector has no cosine: use metric='euclidean' or mend the network.")
     return x, n
 
-# %% ../nbs/42_metrics.ipynb #225a4d69
+# %% ../nbs/42_metrics.ipynb #d1ed8128
+def _array(v): return v.detach().as_subclass(Tensor).cpu().numpy() if isinstance(v, Tensor) else np.asarray(v)
+
 def _codes(q, g, what, nq, ng, device):
     "Labels of any type as integers shared by query and gallery; raises `ReIDError` for wrong lengths and missing labels."
-    q, g = (v.detach().as_subclass(Tensor).cpu().numpy() if isinstance(v, Tensor) else np.asarray(v) for v in (q, g))
+    q, g = _array(q), _array(g)
     for v, n, name in ((q, nq, 'query'), (g, ng, 'gallery')):
         if v.shape != (n,): raise ReIDError(f"There are {n} {name} embeddings and {name} {what} of shape {v.shape}: give one for each embedding.")
     text = [{isinstance(i, str) for i in v.tolist()} for v in (q, g)]
@@ -39,54 +40,160 @@ def _codes(q, g, what, nq, ng, device):
     if (codes < 0).any(): raise ReIDError(f"{int((codes < 0).sum())} {what} are missing (None or NaN): fill or drop those rows.")
     return codes[:nq], codes[nq:]
 
-# %% ../nbs/42_metrics.ipynb #9b9504cb
-def _far(dot, nq, ng, metric):
-    "What grows with the distance, from dot products and lengths: minus the cosine, or the squared distance less the query's own square."
-    return -dot/(nq*ng) if metric == 'cosine' else ng.square() - 2*dot
-
-def _slack(dtype, dim, nq, ng, metric):
-    "Allowance for the rounding of `_far` in `dtype`, a number a query (b, 1): eps times (4 + sqrt(dim)) times the size of the terms, since the usual error of a sum grows with the root of its length."
+# %% ../nbs/42_metrics.ipynb #fa2bec35
+def _size(nq, ng, metric):
+    "The size of the terms that are added up in `_far`, a number a query (b,)."
+    if metric == 'cosine': return torch.ones_like(nq)
     top = ng.max()
-    return torch.finfo(dtype).eps*(4 + dim**.5)*(torch.ones_like(nq) if metric == 'cosine' else top.square() + 2*nq*top)[:, None]
+    return (top.square() + 2*nq*top).clamp(min=1e-300)
 
-# %% ../nbs/42_metrics.ipynb #8d2c63e0
-def _exact_all(q, g, nq, ng, metric, chunk=1024):
-    "`_far` of every query with every gallery image in float64 (b, G)."
-    dot = torch.cat([q.double()@c.double().T for c in g.split(chunk)], 1)
-    return _far(dot, nq[:, None], ng, metric)
+def _rounding(dtype, dim):
+    "Allowance for rounding in `dtype` beside terms of size 1: half of eps times (8 + sqrt(dim)), since the usual error of a sum grows with the root of its length."
+    return torch.finfo(dtype).eps/2*(8 + dim**.5)
 
-def _exact(q, g, nq, ng, r, c, metric):
-    "`_far` of the pairs (q[r], g[c]) in float64, `r` in rising order: query by query, or as one product where many pairs are asked for."
-    if 50*len(r) > len(q)*len(g): return _exact_all(q, g, nq, ng, metric)[r, c]
-    rows, n = (v.tolist() for v in r.unique_consecutive(return_counts=True))
-    dot = torch.cat([g[j].double()@q[i].double() for i, j in zip(rows, c.split(n))])
-    return _far(dot, nq[r], ng[c], metric)
+def _far(q, g, nq, ng, metric):
+    "What grows with the distance, for all pairs, in float64 (b, n)."
+    dot = q.double() @ g.double().T
+    return -dot/(nq[:, None]*ng) if metric == 'cosine' else ng.square() - 2*dot
 
-# %% ../nbs/42_metrics.ipynb #addb0cc2
-def _drawers(q, g, nq, ng, keys, out, metric):
-    "For each gallery image the number of positives strictly nearer (b, G), those marked `out` after all; `keys` (b, m) are the positives' sorted float64 distances."
-    inf, dim = float('inf'), q.shape[1]
-    far = _far(q@g.T, nq.float()[:, None], ng.float(), metric).masked_fill_(out, inf)
-    slack, fine = _slack(torch.float32, dim, nq, ng, metric).float(), _slack(torch.float64, dim, nq, ng, metric)
-    near = F.pad(keys.float(), (0, 1), value=inf)
-    low = torch.searchsorted(near, far - slack)
-    r, c = (near.gather(1, low) < far + slack).nonzero(as_tuple=True)           # a positive within rounding error
-    if 50*len(r) > far.numel():
-        return torch.searchsorted(keys, _exact_all(q, g, nq, ng, metric).masked_fill_(out, inf) - fine)
-    if len(r): low[r, c] = torch.searchsorted(keys[r], (_exact(q, g, nq, ng, r, c, metric) - fine[r, 0])[:, None])[:, 0]
-    return low
+# %% ../nbs/42_metrics.ipynb #b04ef1f0
+def _ready(x, n, i, metric):
+    "Rows `i` in float32, of length 1 for the cosine."
+    x = x[i].float()
+    return x/n[i, None].to(x.dtype) if metric == 'cosine' else x
 
-# %% ../nbs/42_metrics.ipynb #cd0f1984
-def _ranks(q, g, nq, ng, pos, junk, metric):
+def _propose(q, g, ng, metric):
+    "`_far` of ready rows in float32 (b, n)."
+    return torch.mm(-q, g.T) if metric == 'cosine' else torch.addmm(ng.square().float(), q, g.T, alpha=-2)
+
+# %% ../nbs/42_metrics.ipynb #d4bc5781
+def _kin(q, g, nq, ng, q_pids, g_pids, q_cams, g_cams, rows, metric):
+    "For queries `rows`, in the order of their identities: their numbers in `rows` (K,), gallery positions (K,), float64 `_far` (K,) and which are junk (K,)."
+    order = g_pids.argsort(stable=True); pids = g_pids[order]
+    who, n = q_pids[rows].unique_consecutive(return_counts=True)
+    ends = torch.stack([torch.searchsorted(pids, who, right=r) for r in (False, True)], 1).tolist()
+    out, at = [], 0
+    for (a, b), k in zip(ends, n.tolist()):
+        if b > a:
+            i, c = rows[at:at+k], order[a:b]
+            junk = q_cams[i, None] == g_cams[c] if q_cams is not None else torch.zeros(k, b-a, dtype=torch.bool, device=q.device)
+            r = torch.arange(at, at+k, device=q.device)
+            out.append((r.repeat_interleave(b-a), c.repeat(k), _far(q[i], g[c], nq[i], ng[c], metric).flatten(), junk.flatten()))
+        at += k
+    none = torch.zeros(0, dtype=torch.long, device=q.device)
+    return tuple(torch.cat(v) for v in zip(*out)) if out else (none, none, none.double(), none.bool())
+
+# %% ../nbs/42_metrics.ipynb #2b028b49
+class _Block:
+    "Queries `rows` with their kin, and counts of wrong images in the drawers between their positives."
+    def __init__(self, rows, r, c, far, junk, size, dim):
+        self.rows, self.r, self.c, self.size, self.dim, b = rows, r, c, size, dim, len(rows)
+        pr, pf = r[~junk], far[~junk]
+        self.n = torch.bincount(pr, minlength=b)                                                    # positives of each query
+        first = (self.n.cumsum(0) - self.n)[pr]
+        keys = torch.full((b, max(1, int(self.n.max()))), float('inf'), dtype=torch.float64, device=far.device)
+        keys[pr, torch.arange(len(pr), device=far.device) - first] = pf
+        self.keys = keys.sort(1).values
+        self.count = torch.zeros(b, self.keys.shape[1]+1, dtype=torch.long, device=far.device)
+        self._bands(_rounding(torch.float32, dim))
+
+# %% ../nbs/42_metrics.ipynb #1cf8f334
+@patch
+def _bands(self:_Block, slack):
+    "Scaled edges of the bands in one line, and for each interval between them: positives surely nearer (b, 2m+1), and whether it lies in a band (b, 2m+1)."
+    (b, m), keys, size = self.keys.shape, self.keys, self.size[:, None]
+    edges, order = torch.cat([keys/size - slack, keys/size + slack], 1).clamp(max=2).sort(dim=1, stable=True)
+    self.line = (edges + 8*torch.arange(b, device=keys.device)[:, None]).flatten()
+    self.nearer = F.pad((order >= m).cumsum(1), (1, 0))
+    self.doubt = torch.arange(2*m+1, device=keys.device) - self.nearer > self.nearer
+    worst = (keys + slack*size).masked_fill(keys.isinf(), -float('inf')).amax(1, keepdim=True).float()
+    self.last = torch.nextafter(worst, torch.full_like(worst, float('inf')))                        # nothing beyond it matters
+
+# %% ../nbs/42_metrics.ipynb #70f8f5f0
+@patch
+def add(self:_Block, q, g, nq, ng, start, ready_q, ready_g, metric):
+    "Count the wrong images among gallery rows `start` and on, whose float32 forms are `ready_g`."
+    far, w = _propose(ready_q, ready_g, ng[start:start + len(ready_g)], metric), self.nearer.shape[1]
+    here = (self.c >= start) & (self.c < start + len(ready_g))
+    far[self.r[here], self.c[here] - start] = float('inf')                                          # kin are not wrong
+    r, c = (far <= self.last).nonzero(as_tuple=True)
+    bin = torch.searchsorted(self.line, far[r, c].double()/self.size[r] + 8*r) + r                  # r*w and on, for query r
+    doubt = self.doubt.flatten()[bin]
+    self._tally(r[~doubt], self.nearer.flatten()[bin[~doubt]])
+    r, c = r[doubt], c[doubt] + start
+    if len(r)*50 > far.numel(): self._look_at_all(q, g, nq, ng, start, r, c, metric)
+    elif len(r): self._look_closer(q, g, nq, ng, r, c, metric)
+
+@patch
+def _tally(self:_Block, r, drawer):
+    "One more wrong image in `drawer` of query `r`."
+    k = self.count.shape[1]
+    self.count += torch.bincount(r*k + drawer, minlength=self.count.numel()).view_as(self.count)
+
+# %% ../nbs/42_metrics.ipynb #7651b69e
+@patch
+def _drawer(self:_Block, far, r):
+    "Drawers of wrong images at float64 `far` (P,) of queries `r` (P,): positives strictly nearer, up to float64's own rounding."
+    keys, fine = self.keys[r], _rounding(torch.float64, self.dim)*self.size[r]
+    return torch.searchsorted(keys, (far - fine)[:, None])[:, 0]
+
+@patch
+def _look_closer(self:_Block, q, g, nq, ng, r, c, metric):
+    "Count by float64 the wrong images `c` of queries `r`, pair by pair."
+    chunk = max(1, 2**24//(16*q.shape[1] + 8*self.keys.shape[1]))
+    for r, c in zip(r.split(chunk), c.split(chunk)):
+        i = self.rows[r]
+        dot = (q[i].double()*g[c].double()).sum(1)
+        self._tally(r, self._drawer(-dot/(nq[i]*ng[c]) if metric == 'cosine' else ng[c].square() - 2*dot, r))
+
+@patch
+def _look_at_all(self:_Block, q, g, nq, ng, start, r, c, metric, chunk=512):
+    "The same by products of all queries with the images from `start` on."
+    for s in range(start, int(c.max())+1, chunk):
+        m = (c >= s) & (c < s+chunk)
+        far = _far(q[self.rows], g[s:s+chunk], nq[self.rows], ng[s:s+chunk], metric)
+        for rr, cc in zip(r[m].split(2**14), c[m].split(2**14)): self._tally(rr, self._drawer(far[rr, cc-s], rr))
+
+# %% ../nbs/42_metrics.ipynb #d56e6c56
+@patch
+def ranks(self:_Block):
     "Ranks of the positives of each query (b, m), nearest first; where a query has fewer than m the rest is meaningless."
-    n, (r, c) = pos.sum(1), pos.nonzero(as_tuple=True)
-    keys = torch.full((len(q), int(n.max())), float('inf'), dtype=torch.float64, device=q.device)
-    keys[r, torch.arange(len(r), device=q.device) - (n.cumsum(0) - n)[r]] = _exact(q, g, nq, ng, r, c, metric)
-    keys, k = keys.sort(1).values, keys.shape[1]
-    drawer = _drawers(q, g, nq, ng, keys, pos | junk, metric)
-    drawer += torch.arange(len(q), device=q.device)[:, None]*(k+1)
-    count = torch.bincount(drawer.flatten(), minlength=len(q)*(k+1)).view(len(q), k+1)
-    return count[:, :k].cumsum(1) + torch.arange(1, k+1, device=q.device)
+    k = self.keys.shape[1]
+    return self.count[:, :k].cumsum(1) + torch.arange(1, k+1, device=self.count.device)
+
+# %% ../nbs/42_metrics.ipynb #0ca35512
+def _sizes(budget, dim):
+    "Queries a block and gallery images a piece: within a quarter of the budget, and small enough for a processor's cache."
+    room = budget/4
+    if room < 64*dim: raise ReIDError(f"budget={budget} bytes is too little for embeddings of {dim} features: give at least {256*dim}.")
+    n = int(max(1, min(4096, room/2//(8*dim + 64))))
+    return int(max(1, min(256, room/2//(16*dim + 20*n)))), n
+
+def _runs(kin, most):
+    "Slices of consecutive queries whose `kin` (numbers of related gallery images) sum to at most `most`, one query at least."
+    total, out, at = kin.cumsum(0), [], 0
+    while at < len(kin):
+        before = total[at-1] if at else 0
+        end = max(at+1, int(torch.searchsorted(total, before + most, right=True)))
+        out.append(slice(at, end)); at = end
+    return out
+
+# %% ../nbs/42_metrics.ipynb #179918a2
+def _blocks(q, g, nq, ng, q_pids, g_pids, q_cams, g_cams, metric, budget):
+    "Yields blocks of queries with all wrong images counted."
+    (b, n), dim = _sizes(budget, q.shape[1]), q.shape[1]
+    order = q_pids.argsort(stable=True)                                      # queries of one identity together
+    per_pid = torch.bincount(g_pids, minlength=int(q_pids.max())+1)
+    size = _size(nq, ng, metric)
+    for run in _runs(per_pid[q_pids[order]], max(1, budget//2//200)):
+        rows = order[run]
+        r, c, far, junk = _kin(q, g, nq, ng, q_pids, g_pids, q_cams, g_cams, rows, metric)
+        cut = [torch.searchsorted(r, i) for i in range(0, len(rows)+b, b)]
+        blocks = [_Block(rows[i:i+b], r[s:e]-i, c[s:e], far[s:e], junk[s:e], size[rows[i:i+b]], dim) for i, s, e in zip(range(0, len(rows), b), cut, cut[1:])]
+        for start in range(0, len(g), n):
+            ready = _ready(g, ng, slice(start, start+n), metric)
+            for blk in blocks: blk.add(q, g, nq, ng, start, _ready(q, nq, blk.rows, metric), ready, metric)
+        yield from blocks
 
 # %% ../nbs/42_metrics.ipynb #c7200cec
 @contextmanager
@@ -178,7 +285,27 @@ def plot_cmc(self:RetrievalScores,
     ax.set(xlabel='rank', ylabel='queries with a hit, %', ylim=(0, 102)); ax.legend(fontsize=8, loc='lower right'); ax.grid(alpha=.3)
     return ax
 
-# %% ../nbs/42_metrics.ipynb #730270ab
+# %% ../nbs/42_metrics.ipynb #1300bc9f
+def _score(ranks, n, form):
+    "AP, INP, rank of the first positive, and whether there is one, of each query, from ranks (b, m) and numbers of positives (b,)."
+    k, r = torch.arange(1, ranks.shape[1]+1, device=ranks.device), ranks.double()
+    precision = k/r
+    if form == 'trapezoid': precision = (precision + torch.where(r > 1, (k-1)/(r-1).clamp(min=1), 1.))/2
+    last = (n[:, None]-1).clamp(min=0)
+    ap = precision.cumsum(1).gather(1, last)[:, 0]/n.clamp(min=1)                # a running sum: the same bits whatever the padding
+    return ap, n/r.gather(1, last)[:, 0], ranks[:, 0], n > 0
+
+# %% ../nbs/42_metrics.ipynb #a650116b
+def _inputs(q, g, q_pids, g_pids, q_cams, g_cams, metric):
+    "Checked embeddings and lengths of both sides, and labels as integers; raises `ReIDError`."
+    if metric not in ('cosine', 'euclidean'): raise ReIDError(f"metric={metric!r} is not known: use 'cosine' or 'euclidean'.")
+    (q, nq), (g, ng) = _embeddings(q, 'query', metric), _embeddings(g, 'gallery', metric)
+    if q.shape[1] != g.shape[1]: raise ReIDError(f"Query embeddings have {q.shape[1]} features and gallery embeddings {g.shape[1]}: take both from one network.")
+    if (q_cams is None) != (g_cams is None): raise ReIDError(f"Cameras are given for the {'gallery' if q_cams is None else 'query'} alone: give both, or neither.")
+    cams = (None, None) if q_cams is None else _codes(q_cams, g_cams, 'camids', len(q), len(g), q.device)
+    return q, g.to(q.device), nq, ng.to(q.device), *_codes(q_pids, g_pids, 'pids', len(q), len(g), q.device), *cams
+
+# %% ../nbs/42_metrics.ipynb #9de34f4b
 def evaluate_retrieval(
     q, # query embeddings (Q, D), tensor or array
     g, # gallery embeddings (G, D)
@@ -187,39 +314,51 @@ def evaluate_retrieval(
     q_camids=None, # camera of each query (Q,); None when cameras are unknown
     g_camids=None, # camera of each gallery image (G,)
     metric:str='cosine', # 'cosine' or 'euclidean'
-    block:int=128, # queries at a time; changes memory, never the scores
+    distances=None, # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to rank by instead
+    ap:str='mean', # 'mean' precision at the hits, or 'trapezoid' as in VeRi-776's own evaluation
+    count_invalid:bool=False, # count queries without a positive as missed; they are skipped otherwise
+    budget:int=512*2**20, # bytes of working memory beyond the embeddings; never changes the scores
     max_rank:int=50 # length of the CMC curve
 )->RetrievalScores:
     "mAP, CMC and mINP under the Market-1501 rule, ties counted against the network; raises `ReIDError` for what cannot be scored. Source: Zheng et al. 2015; Ye et al. 2021 (mINP)."
-    if metric not in ('cosine', 'euclidean'): raise ReIDError(f"metric={metric!r} is not known: use 'cosine' or 'euclidean'.")
-    (q, nq), (g, ng) = _embeddings(q, 'query', metric), _embeddings(g, 'gallery', metric)
-    if q.shape[1] != g.shape[1]: raise ReIDError(f"Query embeddings have {q.shape[1]} features and gallery embeddings {g.shape[1]}: take both from one network.")
-    if (q_camids is None) != (g_camids is None): raise ReIDError(f"Cameras are given for the {'gallery' if q_camids is None else 'query'} alone: give both, or neither.")
-    g, ng = g.to(q.device), ng.to(q.device)
-    names = q_pids.detach().cpu().numpy() if isinstance(q_pids, Tensor) else np.asarray(q_pids)
-    q_pids, g_pids = _codes(q_pids, g_pids, 'pids', len(q), len(g), q.device)
-    if q_camids is not None: q_camids, g_camids = _codes(q_camids, g_camids, 'camids', len(q), len(g), q.device)
-    per = []
-    with _full_float32(q.device):
-        for i in torch.arange(len(q), device=q.device).split(block):
-            pos = q_pids[i, None] == g_pids
-            junk = pos & (q_camids[i, None] == g_camids) if q_camids is not None else torch.zeros_like(pos)
-            per.append(_score_block(q[i], g, nq[i], ng, pos & ~junk, junk, metric))
-    ap, inp, first, valid = (torch.cat(v).cpu().numpy() for v in zip(*per))
-    if not valid.any(): raise ReIDError(f"None of the {len(q)} queries has a positive in the gallery: {'their identities are not in it, or only under the same camera' if q_camids is not None else 'their identities are not in it'}. Check pids and camids.")
-    ap, inp, first = ap[valid], inp[valid], first[valid]
-    return RetrievalScores(float(ap.mean()), (first[:, None] <= np.arange(1, max_rank+1)).mean(0), float(inp.mean()), ap, inp, first, int((~valid).sum()), valid, names[valid])
+    if ap not in ('mean', 'trapezoid'): raise ReIDError(f"ap={ap!r} is not known: use 'mean' or 'trapezoid'.")
+    names, args = _array(q_pids), _inputs(q, g, q_pids, g_pids, q_camids, g_camids, metric)
+    with _full_float32(args[0].device):
+        ranked = ((b.rows, b.ranks(), b.n) for b in _blocks(*args, metric, budget)) if distances is None else _given(distances, *args)
+        per = [(rows, *_score(ranks, n, ap)) for rows, ranks, n in ranked]
+    at = torch.cat([p[0] for p in per]).argsort()
+    return _collect(*(torch.cat(v)[at].cpu().numpy() for v in list(zip(*per))[1:]), names, len(args[1]), q_camids is not None, count_invalid, max_rank)
 
-# %% ../nbs/42_metrics.ipynb #e84444aa
-def _score_block(q, g, nq, ng, pos, junk, metric):
-    "AP, INP, rank of the first positive, and whether there is one, of each query of a block."
-    n = pos.sum(1)
-    if not n.any(): return n.double(), n.double(), n, n > 0
-    ranks = _ranks(q, g, nq, ng, pos, junk, metric)
-    k = torch.arange(1, ranks.shape[1]+1, device=q.device)
-    last = (n[:, None]-1).clamp(min=0)
-    ap = (k/ranks.double()).cumsum(1).gather(1, last)[:, 0]/n.clamp(min=1)       # a running sum: the same bits whatever the padding
-    return ap, n/ranks.gather(1, last)[:, 0].double(), ranks[:, 0], n > 0
+# %% ../nbs/42_metrics.ipynb #ac6800c8
+def _collect(ap, inp, first, valid, names, n_gallery, cams, count_invalid, max_rank):
+    "The scores of all queries together; raises `ReIDError` where none has a positive."
+    if not valid.any(): raise ReIDError(f"None of the {len(valid)} queries has a positive in the gallery: {'their identities are not in it, or only under the same camera' if cams else 'their identities are not in it'}. Check pids and camids.")
+    skipped = int((~valid).sum())
+    if count_invalid:
+        ap, inp, first = (np.where(valid, v, miss) for v, miss in ((ap, 0.), (inp, 0.), (first, n_gallery+1)))
+        valid = np.ones_like(valid)
+    ap, inp, first = ap[valid], inp[valid], first[valid]
+    return RetrievalScores(float(ap.mean()), (first[:, None] <= np.arange(1, max_rank+1)).mean(0), float(inp.mean()), ap, inp, first, skipped, valid, names[valid])
+
+# %% ../nbs/42_metrics.ipynb #a427c469
+def _given(distances, q, g, nq, ng, q_pids, g_pids, q_cams, g_cams):
+    "Yields rows, ranks of positives (b, m) and numbers of positives (b,) for blocks of given distances; raises `ReIDError` for blocks that do not fit."
+    at = 0
+    for d in distances:
+        d = torch.as_tensor(d).to(q.device)
+        if d.ndim != 2 or d.shape[1] != len(g) or at+len(d) > len(q): raise ReIDError(f"A block of distances has shape {tuple(d.shape)} and {len(q)-at} queries by {len(g)} gallery images are left: give (b, {len(g)}), queries in order.")
+        if d.isnan().any(): raise ReIDError(f"The distances of query {at + int(d.isnan().any(1).nonzero()[0])} hold NaN, which has no rank.")
+        rows = torch.arange(at, at+len(d), device=q.device); at += len(d)
+        kin = q_pids[rows, None] == g_pids
+        pos = kin & (q_cams[rows, None] != g_cams) if q_cams is not None else kin
+        n = pos.sum(1); r, c = pos.nonzero(as_tuple=True)
+        keys = torch.full((len(d), max(1, int(n.max()))), float('inf'), dtype=d.dtype, device=d.device)
+        keys[r, torch.arange(len(r), device=d.device) - (n.cumsum(0)-n)[r]] = d[r, c]
+        keys = keys.sort(1).values; w = keys.shape[1]
+        drawer = torch.searchsorted(keys, d).masked_fill_(kin, w) + torch.arange(len(d), device=d.device)[:, None]*(w+1)
+        count = torch.bincount(drawer.flatten(), minlength=len(d)*(w+1)).view(len(d), w+1)
+        yield rows, count[:, :w].cumsum(1) + torch.arange(1, w+1, device=d.device), n
+    if at < len(q): raise ReIDError(f"The distances end after {at} of {len(q)} queries: give a row for each, in order.")
 
 # %% ../nbs/42_metrics.ipynb #6f961cb4
 def evaluate_items(

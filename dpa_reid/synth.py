@@ -8,8 +8,8 @@ __all__ = ['BODIES', 'PAINTS', 'PAINT_SHARES', 'PinholeCamera', 'look_at', 'sun_
            'mesh_of', 'plain_mesh', 'scene_for', 'Flight', 'flight_for', 'View', 'Shot', 'take_shot', 'SynthSpec',
            'draw_vehicle', 'synth_uav']
 
-# %% ../nbs/01_synth.ipynb #5b7ebec5
-import json
+# %% ../nbs/01_synth.ipynb #3870c2e1
+import json, shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, asdict
 from functools import lru_cache, partial
@@ -1132,7 +1132,17 @@ def claim_folder(path, spec):
     else:
         with atomic_path(f) as tmp: tmp.write_text(json.dumps(want, indent=1))
 
-# %% ../nbs/01_synth.ipynb #ff0bab05
+# %% ../nbs/01_synth.ipynb #5613f74f
+def _laid_out(path, layout, draw):
+    "What `layout` makes of the set that `draw` draws beside `path`."
+    path = path.resolve(); drawn = path.with_name(f'.{path.name}.drawn')
+    if path.exists() and (path.is_file() or any(path.iterdir())): raise DataError(f'{path} is not empty. Choose an empty folder, or delete this one.')
+    df = draw(drawn)
+    df = layout(df.assign(path=[str(drawn/p) for p in df.path]), path)
+    shutil.rmtree(drawn)
+    return df
+
+# %% ../nbs/01_synth.ipynb #c835b0fd
 def synth_uav(
     path, # folder to write; made if absent, reused if it holds this very set
     n_ids:int=100, # identities
@@ -1146,12 +1156,15 @@ def synth_uav(
     n_alike:int=4, # identities that share type and paint
     masks:bool=True, # write the vehicles' masks?
     n_workers:int=0, # processes beside this one; 0 draws here
-    progress:bool=True # show a bar?
-)->pd.DataFrame: # the manifest, paths relative to `path`
+    progress:bool=True, # show a bar?
+    layout:callable=None # (manifest, folder) -> manifest: writes the pictures into `path` under other names, such as `as_veri_uav`; None for `images` and `labels.csv`
+)->pd.DataFrame: # the manifest, paths relative to `path`; with `layout`, whatever that returns
     "Draws a data set for vehicle re-identification into `path` and writes `labels.csv`; raises `DataError` for an impossible recipe or an alien folder."
     path, pair = Path(path), lambda p: tuple(map(float, p))
-    spec = SynthSpec(n_ids, n_imgs, n_cams, size, seed, train_frac, pair(altitude), pair(pitch), n_alike, masks)
-    check_spec(spec); claim_folder(path, spec)
+    spec = SynthSpec(n_ids, n_imgs, n_cams, size, seed, train_frac, pair(altitude), pair(pitch), n_alike, masks and layout is None)
+    check_spec(spec)
+    if layout is not None: return _laid_out(path, layout, partial(synth_uav, n_workers=n_workers, progress=progress, **{k: v for k, v in vars(spec).items() if k != 'version'}))
+    claim_folder(path, spec)
     done, bar = {}, partial(progress_bar, total=n_ids, leave=False) if progress else lambda o: o
     if n_workers:
         with ProcessPoolExecutor(n_workers) as ex:
