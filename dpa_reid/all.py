@@ -9,24 +9,33 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/80_all.ipynb #7974d508
+# %% ../nbs/80_all.ipynb #d8dbf62e
 from .core import *
 from .synth import synth_uav
 from .layers.pooling import *
 from .layers.odconv import *
 from .layers.dpa import *
+from .layers.attention import *
 from .models.backbone import *
 from .models.head import *
 from .models.net import *
 from .data.items import *
+from .data.protocol import *
 from .data.sampler import *
 from .data.augment import *
 from .data.block import *
+from .data.pack import *
+from .data.check import *
 from .losses import *
+from .distance import *
 from .metrics import *
+from .uncertainty import *
 from .callback.schedule import *
 from .callback.train import *
 from .learner import *
+from .interpret import *
+from .gradcam import *
+from .export import *
 
 # %% ../nbs/80_all.ipynb #b8900c6d
 __all__ = [n for n in globals() if not n.startswith('_')]

@@ -137,7 +137,7 @@ def dls(self:Recipe,
                augmix=self.augmix, autoaug=self.autoaug, flip=self.flip, pad=self.pad, erase=self.erase)
     return reid_dls(df, **{**own, **kwargs})
 
-# %% ../nbs/52_learner.ipynb #b4aa5be0
+# %% ../nbs/52_learner.ipynb #ee1db72a
 @delegates(Learner.__init__, but=['model', 'loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias'])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -149,13 +149,14 @@ def reid_learner(
     weights=None, # a local file of such weights, in place of a download
     cbs=None, # further callbacks
     metrics=None, # further metrics
+    junk:str='camid', # column of the manifest: gallery images with a query's identity and its value there are not scored; None for nothing
     **kwargs
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
     net = reid_net(arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights, **recipe.head())
     loss, parts = recipe.loss(), LossParts()
     learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
-                    metrics=parts.metrics(loss.names) + retrieval_metrics() + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
+                    metrics=parts.metrics(loss.names) + retrieval_metrics(junk=junk) + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
     learn.recipe = recipe
     return learn
 
@@ -190,20 +191,21 @@ def embed(
     finally: net.train(was)
     return torch.cat(out)
 
-# %% ../nbs/52_learner.ipynb #bbc457e0
+# %% ../nbs/52_learner.ipynb #e022f257
 def score(
     net:nn.Module, # images to embeddings
     df:pd.DataFrame, # manifest with `query` and `gallery` rows; others are passed over
     size=256, # side of the input in pixels
     metric:str='cosine', # or 'euclidean'
+    junk:str='camid', # column whose equal value under one identity is junk; None for nothing
     dtype:torch.dtype=None, # as in `embed`
     progress:bool=True, # show a bar
     **kwargs # for `eval_dl`, such as `bs` and `num_workers`
 )->tuple: # `RetrievalScores`, the rows scored, their embeddings (N, D)
     "Score a network on a manifest; raises `DataError` where the manifest has no query or gallery, `ReIDError` where nothing can be scored."
-    dl = eval_dl(df, size=size, device=next(net.parameters()).device, **kwargs)
+    dl = eval_dl(df, size=size, junk=junk, device=next(net.parameters()).device, **kwargs)
     embs = embed(net, dl, dtype, progress)
-    return evaluate_items(embs, dl.items.pid, dl.items, metric=metric), dl.items, embs
+    return evaluate_items(embs, dl.items.pid, dl.items, junk=junk, metric=metric), dl.items, embs
 
 # %% ../nbs/52_learner.ipynb #9f6d071e
 @patch

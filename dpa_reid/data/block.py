@@ -57,7 +57,7 @@ class ManifestDatasets(Datasets):
         row = {c: df.iat[it, df.columns.get_loc(c)] for c in ('path', 'pid') if c in df}
         return tuple(tl.tfms(row) for tl in self.tls)
 
-# %% ../../nbs/34_data.block.ipynb #8542e8f2
+# %% ../../nbs/34_data.block.ipynb #ead40a5b
 def _test_rows(df): return pd.concat([df[df.split == 'query'], df[df.split == 'gallery']], ignore_index=True)
 
 def _positive(**values):
@@ -65,11 +65,11 @@ def _positive(**values):
     for k, v in values.items():
         if min(v if isinstance(v, (tuple, list)) else (v,)) < 1: raise DataError(f"{k}={v}: give a number from 1 up.")
 
-def _answerable(df):
+def _answerable(df, junk):
     "Raises `DataError` where no query could be scored."
     n = int((df.split == 'query').sum())
-    if without_positive(df) == n: raise DataError(f"none of the {n} queries has a gallery image of the same identity under another camera, so nothing could be scored. Check pid and camid; where there was one camera, give each image a camid of its own.")
-    return df
+    if junk is not None and junk not in df: raise DataError(f"the manifest has no column {junk!r}, by which gallery images were to be left out; it has {some(df.columns, 12)}. Add it, or give `junk=None`.")
+    if without_positive(df, junk) == n: raise DataError(f"none of the {n} queries has a gallery image of the same identity{f' under another {junk}' if junk else ''}, so nothing could be scored. Check pid{f' and {junk}' if junk else ''}; `junk=None` leaves nothing out.")
 
 def _square(size): return (size, size) if isinstance(size, int) else tuple(size)
 
@@ -79,7 +79,7 @@ def _datasets(df, size, vocab, c=None, read=None, **kwargs):
     for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)     # fastai saw rows alone; a path or an image will do as well, for `predict`
     return ds
 
-# %% ../../nbs/34_data.block.ipynb #862656df
+# %% ../../nbs/34_data.block.ipynb #ed01d624
 @delegates(reid_tfms)
 def reid_dls(
     df:pd.DataFrame, # manifest, as `read_manifest` returns it
@@ -92,6 +92,7 @@ def reid_dls(
     num_workers:int=0, # loader processes
     verify:bool=True, # decode every image file once before training and leave out what cannot be, printed
     read=None, # of (path, size): a byte tensor (3, *size); None reads files
+    junk:str='camid', # column whose equal value under one identity is not scored, for the check that something can be; None for nothing
     device=None, # None for fastai's default
     path='.', # folder of a `Learner` made from these
     **kwargs
@@ -100,7 +101,7 @@ def reid_dls(
     _positive(P=P, K=K, bs=bs, size=size)
     check_splits(check_columns(df) if read else check_manifest(df), splits)
     df = check_splits(drop_unreadable(df)) if verify and not read else df.reset_index(drop=True)
-    _answerable(df)
+    _answerable(df, junk)
     for s in remarks(df): print(s)
     (vocab, c), size = pid_vocab(df), _square(size)
     item, batch = reid_tfms(size, **kwargs)
@@ -190,7 +191,7 @@ def show_results(self:PKDataLoader,
     colors = ['k' if int(o) < 0 else 'green' if h else 'red' for h, o in zip(hit, out)]
     show_grid(xs, rows_by_identity(ys, max_n), titles, colors, figsize)
 
-# %% ../../nbs/34_data.block.ipynb #f0f03f4c
+# %% ../../nbs/34_data.block.ipynb #94de7f53
 def eval_dl(
     df:pd.DataFrame, # manifest; its `query` and `gallery` rows are used
     size=(256, 256), # height and width in pixels, or one number for both
@@ -198,6 +199,7 @@ def eval_dl(
     num_workers:int=0, # loader processes
     verify:bool=True, # leave out image files that cannot be decoded, printed
     read=None, # of (path, size): a byte tensor (3, *size); None reads files
+    junk:str='camid', # column whose equal value under one identity is not scored, for the check that something can be; None for nothing
     device=None, # None for fastai's default
     stats=imagenet_stats # mean and deviation of RGB in [0, 1] that the network was trained with
 )->PKDataLoader: # in the order of `.items`: query rows, then gallery rows
@@ -207,7 +209,7 @@ def eval_dl(
     rows = _test_rows(check_splits(check_columns(df), needs))
     if not read: check_files(rows)
     if verify and not read: rows = check_splits(drop_unreadable(rows), needs)
-    _answerable(rows)
+    _answerable(rows, junk)
     item, batch = reid_tfms(_square(size), stats=stats, **no_augs)
     ds = _datasets(rows, _square(size), sorted(set(rows.pid), key=_as_sorted), read=read)
     return PKDataLoader(ds, bs=bs, shuffle=False, after_item=item, after_batch=batch, num_workers=num_workers, device=device or default_device())

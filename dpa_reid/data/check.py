@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['severities', 'Look', 'all_checks', 'Finding', 'Findings', 'phash_code', 'look_once', 'near_pairs', 'look_all', 'Case',
-           'usual_protocol', 'check_dataset']
+           'check_dataset']
 
-# %% ../../nbs/36_data.check.ipynb #62c03502
+# %% ../../nbs/36_data.check.ipynb #adbfef0e
 import json, multiprocessing, os, signal, textwrap, warnings
 import imagehash, numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from collections import namedtuple
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from hashlib import blake2b
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from fastcore.basics import num_cpus, patch
@@ -25,9 +26,10 @@ from ..core import *
 from .items import *
 from .protocol import *
 
-# %% ../../nbs/36_data.check.ipynb #bea75db4
+# %% ../../nbs/36_data.check.ipynb #3ff071a8
 severities = ['error', 'warning', 'note']
 
+# %% ../../nbs/36_data.check.ipynb #8c8fcd7f
 @dataclass(frozen=True)
 class Finding:
     "One thing that a check found."
@@ -71,13 +73,14 @@ def __getitem__(self:Findings, check):
     "All rows of the finding `check`, a list; empty where nothing was found."
     return [r for f in self.found if f.check == check for r in f.rows]
 
-# %% ../../nbs/36_data.check.ipynb #a9573260
+# %% ../../nbs/36_data.check.ipynb #801175bd
 @patch(as_prop=True)
 def summary(self:Findings)->str:
     "One line: how many errors, warnings and notes, and what was looked at."
     n = ', '.join(f"{self.count(s)} {s}{'s' if self.count(s) != 1 else ''}" for s in severities)
     return f"{self.where}: {n}" + (f" ({self.looked})" if self.looked else '')
 
+# %% ../../nbs/36_data.check.ipynb #41661331
 @patch
 def __str__(self:Findings):
     "The findings for a terminal, a hundred columns wide."
@@ -86,6 +89,7 @@ def __str__(self:Findings):
         return textwrap.fill(f.found.rstrip('.') + '. ' + f.remedy, 100, initial_indent=head, subsequent_indent=' '*38, break_on_hyphens=False)
     return '\n'.join([*map(_one, self.found), self.summary])
 
+# %% ../../nbs/36_data.check.ipynb #bd01112d
 @patch
 def __repr__(self:Findings): return str(self)
 
@@ -97,7 +101,7 @@ def _repr_markdown_(self:Findings):
     rows = [f'| {f.severity} | {cell(f.check)} | {cell(f.found)} | {cell(f.remedy)} |' for f in self.found]
     return '\n'.join([f'**{cell(self.summary)}**', '', '| severity | check | found | what to do |', '|---|---|---|---|', *rows])
 
-# %% ../../nbs/36_data.check.ipynb #cda7c30e
+# %% ../../nbs/36_data.check.ipynb #a7317e13
 @patch
 def to_csv(self:Findings,
     file # to write
@@ -105,6 +109,7 @@ def to_csv(self:Findings,
     "Write the table; an existing file is replaced whole or not at all."
     with atomic_path(file) as part: self.table.to_csv(part, index=False)
 
+# %% ../../nbs/36_data.check.ipynb #7b35a9f6
 @patch
 def to_json(self:Findings,
     file # to write
@@ -118,13 +123,14 @@ def to_json(self:Findings,
 Look = namedtuple('Look', 'digest width height mode code flat error', defaults=(b'', 0, 0, '', b'', True, ''))
 Look.__doc__ = "What one reading of an image file tells: `digest` (16 bytes), `width`, `height` in pixels, `mode` of its colours, `code` (32 bytes), `flat`, and `error`, empty where all is well."
 
-# %% ../../nbs/36_data.check.ipynb #f39346a9
+# %% ../../nbs/36_data.check.ipynb #41be9722
 def phash_code(
     grey:Image.Image # a grey picture
 )->bytes: # 32: a bit for each of the 16 x 16 lowest frequencies
     "ImageHash's `phash` of 256 bits; alike, by Hamming distance, for pictures that look alike."
     return np.packbits(imagehash.phash(grey, hash_size=16, highfreq_factor=2).hash).tobytes()
 
+# %% ../../nbs/36_data.check.ipynb #1185724b
 def look_once(
     path # image file
 )->Look:
@@ -212,34 +218,49 @@ def look_all(
     try: return pd.DataFrame(list(progress_bar(looks, total=len(paths), leave=False) if progress else looks), columns=Look._fields)
     finally: looks.close()
 
-# %% ../../nbs/36_data.check.ipynb #f705026d
+# %% ../../nbs/36_data.check.ipynb #3b869f6f
 @dataclass
 class Case:
     "A data set as the checks see it."
     df:pd.DataFrame # manifest, rows numbered from 0
     where:str='the manifest' # its name
     dataset:object=None # its `Dataset`, if it is a known one
-    odd:tuple=() # file names that the reader could not place
+    counts:dict=field(default_factory=dict) # split -> published (images, identities)
+    odd:tuple=() # file names and lines that the reader could not place
+    said:tuple=() # what the reader printed
     protocol:Protocol=None # how it is scored
     role:np.ndarray=None # role of each row in the first draw; None where the protocol does not fit
     problem:str='' # why it does not fit
     looks:pd.DataFrame=None # from `look_all`, a row a row; None where images are not opened
 
-    def rows(self,
-        mask # of the manifest's rows
-    )->tuple:
-        "The paths of some rows."
-        return tuple(self.df.path[mask])
     @cached_property
-    def top(self):
-        "The folder that all images are in; empty where there is none."
-        try: return os.path.commonpath({os.path.dirname(p) for p in self.df.path})
-        except ValueError: return ''                                     # some paths are relative, or on another drive
-    def short(self,
-        paths # image files
-    )->str:
-        "The first few paths, below the folder that all images are in, and how many more there are."
-        return some([os.path.relpath(p, self.top) if self.top else str(p) for p in paths[:3]] + list(paths[3:]))
+    def hidden(self):
+        "Mask of test rows whose identities are not published: no two of them share one."
+        test = (self.df.split == 'test').to_numpy()
+        return test & bool(test.any() and self.df.pid[test].is_unique)
+    @cached_property
+    def copies(self):
+        "`near()`, computed once."
+        return self.near()
+
+# %% ../../nbs/36_data.check.ipynb #1b8d34c0
+@patch
+def rows(self:Case,
+    mask # of the manifest's rows
+)->tuple:
+    "The paths of some rows."
+    return tuple(self.df.path[mask])
+
+# %% ../../nbs/36_data.check.ipynb #4cfd813a
+@patch
+def short(self:Case,
+    paths # image files
+)->str:
+    "The first few paths, below the folder that all images are in, and how many more there are."
+    if not hasattr(self, 'top'):
+        try: self.top = os.path.commonpath({os.path.dirname(p) for p in self.df.path})
+        except ValueError: self.top = ''                                 # some paths are relative, or on another drive
+    return some([os.path.relpath(p, self.top) if self.top else str(p) for p in paths[:3]] + list(paths[3:]))
 
 # %% ../../nbs/36_data.check.ipynb #e68c841b
 def _num(n, one, many=None): return f"{n:,} {one if n == 1 else many or one+'s'}"
@@ -247,76 +268,100 @@ def _verb(n, one='is', many='are'): return one if n == 1 else many
 
 def _word(column): return {'camid': 'camera'}.get(column, column)
 
-# %% ../../nbs/36_data.check.ipynb #9f4c7dc7
-def usual_protocol(
-    df:pd.DataFrame, # manifest
-    dataset=None # its `Dataset`, if it is a known one
-)->Protocol:
-    "The protocol a data set is scored by when nothing else is said: drawn galleries for `test` rows, else its own junk column, else cross-camera."
-    if (df.split == 'test').any(): return one_gallery()
-    junk = 'camid' if dataset is None else dataset.junk
+# %% ../../nbs/36_data.check.ipynb #c0550f90
+@patch
+def usual_protocol(self:Case)->Protocol:
+    "The protocol a data set is scored by when nothing else is said: drawn galleries for `test` rows, identities held out where those of the test are hidden, else the data set's own junk column, else cross-camera."
+    if self.hidden.any(): return held_out()
+    if (self.df.split == 'test').any(): return one_gallery()
+    junk = 'camid' if self.dataset is None else self.dataset.junk
     return {'camid': cross_camera, 'view': cross_view, None: no_junk}.get(junk) or Protocol(f'cross-{junk}', junk)
 
-# %% ../../nbs/36_data.check.ipynb #cddce764
+# %% ../../nbs/36_data.check.ipynb #d9269fa1
 @patch
 def fit(self:Case,
     protocol:Protocol=None # None for the usual one
 )->Case: # itself
     "Give each row its role in the protocol's first draw; a protocol that does not fit leaves `role` empty and says why in `problem`."
-    self.protocol = protocol or usual_protocol(self.df, self.dataset)
+    self.protocol = protocol or self.usual_protocol()
     try: self.role = self.protocol.roles(self.df)
     except DataError as e: self.problem = str(e)
     return self
 
-# %% ../../nbs/36_data.check.ipynb #dd1fb9bb
+# %% ../../nbs/36_data.check.ipynb #a2a6236d
 def _n(df, split):
     "Images and identities of a split."
     d = df[df.split == split]
     return len(d), d.pid.nunique()
 
+# %% ../../nbs/36_data.check.ipynb #765536c4
 def _counts(case):
     "Counts beside the published ones."
-    said = getattr(case.dataset, 'counts', None) or {}
-    got = {s: _n(case.df, s) for s in dict.fromkeys([*said, *case.df.split.unique()])}
-    text = '; '.join(f"{s} {_num(n, 'image')} of {_num(k, 'identity', 'identities')}" + (f" (published: {said[s][0]:,} of {said[s][1]:,})" if s in said else '') for s, (n, k) in got.items())
-    off = tuple(s for s in said if tuple(said[s]) != got[s])
+    got = {s: _n(case.df, s) for s in dict.fromkeys([*case.counts, *case.df.split.unique()])}
+    said = {s: (n, k if k is not None else got[s][1]) for s, (n, k) in case.counts.items()}
+    text = '; '.join(f"{s} {_num(n, 'image')} of {_num(k, 'identity', 'identities')}" + (f" (published: {said[s][0]:,} of {'unknown' if case.counts[s][1] is None else f'{said[s][1]:,}'})" if s in said else '') for s, (n, k) in got.items())
+    off = tuple(s for s in said if said[s] != got[s] and not (case.hidden.any() and s == 'test' and said[s][0] == got[s][0]))
     yield Finding('warning' if off else 'note', 'counts', len(off), text, "A copy that is not whole is the usual reason: compare with the source." if off else '', off)
     for s in getattr(case.dataset, 'notes', ()): yield Finding('note', 'known about this data set', 0, s)
+    for s in case.said: yield Finding('note', 'said by the reader', 0, s)
 
-# %% ../../nbs/36_data.check.ipynb #3d05d8a9
+# %% ../../nbs/36_data.check.ipynb #7e338a6b
 def _names(case):
     "File names that the reader could not place."
-    if len(case.odd): yield Finding('warning', 'file names', len(case.odd), f"{_num(len(case.odd), 'file name')} {_verb(len(case.odd), 'does', 'do')} not follow the data set's pattern and {_verb(len(case.odd), 'was', 'were')} left out: {some([os.path.basename(str(p)) for p in case.odd])}", "Rename them, or remove them.", tuple(map(str, case.odd)))
+    if len(case.odd): yield Finding('warning', 'file names', len(case.odd), f"{_num(len(case.odd), 'name')} {_verb(len(case.odd), 'does', 'do')} not follow the data set's pattern and {_verb(len(case.odd), 'was', 'were')} left out: {some([os.path.basename(str(p)) for p in case.odd])}", "Rename them, or remove them.", tuple(map(str, case.odd)))
 
 def _missing(case):
     "Image files that the table names and the disk lacks."
-    gone = (case.looks.error == 'missing').to_numpy() if case.looks is not None else ~case.df.path.map(os.path.isfile).to_numpy(bool)
+    gone = (case.looks.error == 'missing').to_numpy() if case.looks is not None else case.df.path.isin(missing_files(case.df.path)).to_numpy()
     if gone.any(): yield Finding('error', 'missing files', int(gone.sum()), f"{gone.sum():,} of {len(gone):,} image files {_verb(gone.sum())} missing: {case.short(case.rows(gone))}", "Copy them, or leave their rows out.", case.rows(gone))
 
-# %% ../../nbs/36_data.check.ipynb #f5f7b9ce
+# %% ../../nbs/36_data.check.ipynb #046a2a0a
+_lists = 'train_test_split/'
+_beside = {'VRU': [_lists+f'{n}.txt' for n in ('train_list', 'test_list_1200', 'test_list_2400', 'test_list_8000')],
+    'VehicleID': [_lists+f'{n}.txt' for n in ('train_list', 'test_list_800', 'test_list_1600', 'test_list_2400')] + [f'attribute/{a}_{b}.txt' for a in ('color', 'model') for b in ('attr', 'names')],
+    'VERI-Wild': [f'{_lists}test_{n}{q}.txt|{_lists}test_{n}_id{q}.txt' for n in (3000, 5000, 10000) for q in ('', '_query')] + [_lists+'train_list.txt|'+_lists+'train_list_*.txt', '**/vehicle_info.txt'],
+    'VRAI': ['**/train_annotation.pkl|**/partitions.pkl', '**/test_annotation.pkl|**/partitions.pkl', '**/test_dev_annotation.pkl|**/partitions.pkl'],
+    'VeRi-776': [f'name_{n}.txt' for n in ('train', 'query', 'test')] + ['gt_index.txt', 'jk_index.txt', 'train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt'],
+    'UAV-VeID': ['**/train*label.txt|train', '**/test_q*label.txt|query', '**/test_g*label.txt|gallery', '**/train_view_label*.txt|train']}
+
+# %% ../../nbs/36_data.check.ipynb #4fbcd421
+def _side_files(case):
+    "Files that come beside the images and are missing, and labels that some rows lack."
+    want = _beside.get(getattr(case.dataset, 'name', None), [])
+    gone = tuple(w.split('|')[0].removeprefix('**/') for w in want if not any(any(Path(case.where).glob(g)) for g in w.split('|')))
+    if gone: yield Finding('warning', 'side files', len(gone), f"{_num(len(gone), 'side file')} of {case.dataset.name} {_verb(len(gone))} missing: {some(gone, 9)}", "Copy them if you need what they hold; images and labels were read without them.", gone)
+    part = {c: int(n) for c, n in case.df.isna().sum().items() if n}
+    if part: yield Finding('note', 'labels', len(part), 'not known for all images: ' + '; '.join(f'{c} for {n:,} of {len(case.df):,}' for c, n in part.items()))
+
+# %% ../../nbs/36_data.check.ipynb #c2a3329e
 def _sides(train): return f"{int(train.sum())} in train and {int((~train).sum())} in test"
 
+# %% ../../nbs/36_data.check.ipynb #ebd8bf35
 def _shared(case):
     "Identities of the training set that are tested too."
     train, test = (set(case.df.pid[m]) for m in (case.df.split == 'train', case.df.split != 'train'))
     both = tuple(sorted(train & test, key=str))
     if both: yield Finding('error', 'shared identities', len(both), f"{_num(len(both), 'identity', 'identities')} {_verb(len(both))} in train and in test: {some(both)}", "Keep each on one side, or number the two sides apart if they are different vehicles.", both)
 
+# %% ../../nbs/36_data.check.ipynb #a5010998
 def _single(case):
     "Identities with one image."
-    n = case.df.groupby([case.df.split == 'train', 'pid']).size()
+    if case.hidden.any(): yield Finding('note', 'hidden identities', int(case.hidden.sum()), f"the identities of {_num(case.hidden.sum(), 'test image')} are not published", "Only a server of the owners can score them.")
+    df = case.df[~case.hidden]
+    n = df.groupby([df.split == 'train', 'pid']).size()
     lone = n[n == 1].reset_index()
     if len(lone): yield Finding('warning', 'identities with one image', len(lone), f"{_num(len(lone), 'identity has', 'identities have')} one image, {_sides(lone.split)}: {some(lone.pid)}", "In training such an image is its own only positive; in the test it can only distract.", tuple(lone.pid))
 
-# %% ../../nbs/36_data.check.ipynb #c02b1682
+# %% ../../nbs/36_data.check.ipynb #72d70f4c
 def _cameras(case):
     "Cameras an identity, and identities that one camera saw."
     by = case.protocol.junk if case.protocol and case.protocol.junk in case.df else 'camid'
     word = _word(by)
-    if case.df[by].is_unique: yield Finding('note', 'cameras', 0, f"no {word}s: every image has a {word} of its own, so nothing is junk"); return
-    g = case.df.groupby([case.df.split == 'train', 'pid'])[by]
+    if case.df[by].is_unique and len(case.df) > 1: yield Finding('note', 'cameras', 0, f"no {word}s: every image has a {word} of its own, so nothing is junk"); return
+    df = case.df[~case.hidden]
+    g = df.groupby([df.split == 'train', 'pid'])[by]
     n = pd.DataFrame(dict(cams=g.nunique(), images=g.size())).reset_index()
-    yield Finding('note', 'cameras', 0, f"{_num(case.df[by].nunique(), word)}; an identity has {n.cams.min()} to {n.cams.max()} of them, in the median {n.cams.median():g}")
+    yield Finding('note', 'cameras', 0, f"{_num(df[by].nunique(), word)}; an identity has {n.cams.min()} to {n.cams.max()} of them, in the median {n.cams.median():g}")
     lone = n[(n.cams == 1) & (n.images > 1)]
     if len(lone): yield Finding('warning', f'identities of one {word}', len(lone), f"{_num(len(lone), 'identity has all its', 'identities have all their')} images under one {word}, {_sides(lone.split)}: {some(lone.pid)}", f"Where the same {word} is junk, test queries of these have no positive. Was the {word} read from the right place?", tuple(lone.pid))
 
@@ -342,9 +387,10 @@ def _unreadable(case):
     blank = (case.looks.flat & (case.looks.error == '')).to_numpy()
     if blank.any(): yield Finding('warning', 'blank images', int(blank.sum()), f"{_num(blank.sum(), 'image')} {_verb(blank.sum())} of one colour: {case.short(case.rows(blank))}", "Leave them out.", case.rows(blank))
 
-# %% ../../nbs/36_data.check.ipynb #5c754499
+# %% ../../nbs/36_data.check.ipynb #8d055425
 def _span(x): return f'{x.median():g}' + ('' if x.min() == x.max() else f' ({x.min():g} to {x.max():g})')
 
+# %% ../../nbs/36_data.check.ipynb #a3559ecc
 def _sizes(case):
     "A summary of sizes and colour modes, and outliers."
     if case.looks is None or not (case.looks.error == '').any(): return
@@ -357,47 +403,49 @@ def _sizes(case):
         m = (m & ok).to_numpy()
         if m.any(): yield Finding('warning', name, int(m.sum()), f"{_num(m.sum(), 'image')} {what}: {case.short(case.rows(m))}", "Look at them: a detection may have gone wrong.", case.rows(m))
 
-# %% ../../nbs/36_data.check.ipynb #18e84abf
+# %% ../../nbs/36_data.check.ipynb #21cf8226
 def _side(case):
     "Masks of the rows that train and that are tested."
     role = case.role if case.role is not None else case.df.split.to_numpy()
-    return role == 'train', np.isin(role, ['query', 'gallery', 'test'])
+    return role == 'train', np.isin(role, ['query', 'gallery']) | (case.df.split != 'train').to_numpy()
 
+# %% ../../nbs/36_data.check.ipynb #fdde1dad
 def _equal(case):
-    "Groups of rows with the same file: the manifest with columns `key`, `train`, `test`, `copies`; `copies` counts what a query may find of itself."
+    "Groups of rows with the same file: the manifest with columns `key`, `train`, `test`, `hidden`, `copies`; `copies` counts what a query may find of itself."
     key = case.df.path.astype(object)
     if case.looks is not None: key = key.where(case.looks.error != '', case.looks.digest).mask(case.looks.flat & (case.looks.error == ''), [f'{i}' for i in range(len(key))])
     train, test = _side(case)
-    d = case.df.assign(key=pd.factorize(key)[0], train=train, test=test, copies=0, split=case.df.split if case.role is None else case.role)
+    d = case.df.assign(key=pd.factorize(key)[0], train=train, test=test, hidden=case.hidden, copies=0, split=case.df.split if case.role is None else case.role)
     d = d[d.key.duplicated(keep=False)]
     if case.role is not None and len(d):
         n = count_pairs(d.assign(pid=d.groupby(['key', 'pid']).ngroup()), case.protocol.junk)
         d.loc[n.index, 'copies'] = n.positives
     return d
 
-# %% ../../nbs/36_data.check.ipynb #3f2eef4e
+# %% ../../nbs/36_data.check.ipynb #1295e548
 def _same_file(case):
     "The same bytes under two identities, on both sides of a split, or as a query's own answer."
     d = _equal(case); g = d.groupby('key')
-    two, cross, own = g.pid.nunique() > 1, g.train.any() & g.test.any(), g.copies.sum() > 0
+    two, cross, own = d[~d.hidden].groupby('key').pid.nunique().reindex(g.size().index, fill_value=0) > 1, g.train.any() & g.test.any(), g.copies.sum() > 0
     drawn = case.protocol is not None and case.protocol.rule.random
     for what, hit, sev in (('two identities', two, 'error'), ('train and test', cross, 'error'), ('query and gallery', own, 'warning' if drawn else 'error'), ('within a split', ~(two | cross | own), 'note')):
         rows = tuple(tuple(p) for p in d[d.key.isin(hit.index[hit])].groupby('key').path.agg(list))
         if rows: yield Finding(sev, f'same file, {what}', len(rows), f"{_num(len(rows), 'file')} {_verb(len(rows), 'stands', 'stand')} more than once, {_whereabouts[what]}: " + some([case.short(r) for r in rows], 2), _advice[what], rows)
 
+# %% ../../nbs/36_data.check.ipynb #53b25636
 _whereabouts = {'two identities': 'under two identities', 'train and test': 'in train and in test', 'query and gallery': 'as query and as its own right answer', 'within a split': 'where it does no harm to scores'}
 _advice = {'two identities': 'One of the labels is wrong: look at them.', 'train and test': 'Leave them out of training.', 'query and gallery': 'Leave one of each out of the test.', 'within a split': ''}
 
-# %% ../../nbs/36_data.check.ipynb #8ba198c8
+# %% ../../nbs/36_data.check.ipynb #a280e8a2
 def _crossings(case):
     "A function (i, j) -> masks of the pairs of rows that no split should hold: 'two identities', 'train and test', 'query and gallery'."
     df, (train, test), role = case.df, _side(case), case.role if case.role is not None else case.df.split.to_numpy()
     pid, q, g = pd.factorize(df.pid)[0], role == 'query', role == 'gallery'
     junk = pd.factorize(df[case.protocol.junk])[0] if case.role is not None and case.protocol.junk else np.arange(len(df))
     def _of(i, j):
-        two = pid[i] != pid[j]
+        two = (pid[i] != pid[j]) & ~case.hidden[i] & ~case.hidden[j]
         return {'two identities': two, 'train and test': train[i] & test[j] | test[i] & train[j],
-                'query and gallery': ~two & (q[i] & g[j] | g[i] & q[j]) & (junk[i] != junk[j])}
+                'query and gallery': (pid[i] == pid[j]) & (q[i] & g[j] | g[i] & q[j]) & (junk[i] != junk[j])}
     return _of
 
 # %% ../../nbs/36_data.check.ipynb #5463fa3c
@@ -416,13 +464,7 @@ def near(self:Case,
     out = pd.DataFrame(dict(a=a[m], b=b[m], distance=d[m], what=np.repeat([*hits], [h.sum() for h in hits.values()])))
     return out.sort_values(['distance', 'a', 'b'], ignore_index=True)
 
-# %% ../../nbs/36_data.check.ipynb #7f5ea2d5
-@patch(as_prop=True)
-def copies(self:Case):
-    "`near()`, computed once."
-    if '_copies' not in vars(self): self._copies = self.near()
-    return self._copies
-
+# %% ../../nbs/36_data.check.ipynb #bfb10e8d
 def _near_copies(case):
     "Pictures that look alike across splits or identities."
     for what, d in case.copies.groupby('what', sort=False):
@@ -430,36 +472,38 @@ def _near_copies(case):
         shown = some([f'{case.short([p])} and {case.short([q])} ({n} bits apart)' for (p, q), n in zip(rows[:2], d.distance)] + list(rows[2:]), 2)
         yield Finding('warning', f'near copy, {what}', len(d), f"{_num(len(d), 'pair')} {_verb(len(d), 'looks', 'look')} alike, {dict(_whereabouts, **{'query and gallery': 'a query and a right answer'})[what]}: {shown}", "Look at them with `findings.show_pairs()`: consecutive frames and copies make a test easy.", rows)
 
-# %% ../../nbs/36_data.check.ipynb #3bb73eff
-all_checks = (_counts, _names, _missing, _unreadable, _shared, _single, _cameras, _protocol, _same_file, _near_copies, _sizes)
+# %% ../../nbs/36_data.check.ipynb #4349e4a6
+all_checks = (_counts, _names, _side_files, _missing, _unreadable, _shared, _single, _cameras, _protocol, _same_file, _near_copies, _sizes)
 
-def _rows(csv):
-    "A manifest with absolute paths, whether its files exist or not."
+# %% ../../nbs/36_data.check.ipynb #d8697d50
+def _rows(csv, root=None):
+    "A manifest with absolute paths, below `root` or the CSV's folder, whether its files exist or not."
     try: df = check_columns(pd.read_csv(csv, low_memory=False), csv)
     except (ValueError, UnicodeDecodeError, OSError) as e: raise e if isinstance(e, DataError) else DataError(f"{csv}: is no CSV file that can be read ({e}).") from e
-    return df.assign(path=[os.path.abspath(Path(csv).resolve().parent/str(p)) for p in df.path])
+    return df.assign(path=[os.path.abspath(Path(root or Path(csv).parent).resolve()/str(p)) for p in df.path])
 
-def _open(path):
+# %% ../../nbs/36_data.check.ipynb #2bf1ce73
+def _open(path, **kwargs):
     "A case from a folder, a CSV or a manifest; raises `DataError` where a reader does."
     if isinstance(path, pd.DataFrame): return Case(check_columns(path).assign(path=path.path.map(str)).reset_index(drop=True))
-    path, odd = Path(path), []
-    if path.is_file(): return Case(_rows(path), path)
-    if (path/'labels.csv').is_file(): return Case(_rows(path/'labels.csv'), path)
-    if not path.is_dir(): raise DataError(f"{path}: there is no such file or folder. Give a folder as the data set is distributed, or a CSV with columns {', '.join(columns)}.")
-    raise DataError(f"{path}: is in no layout that is known here. Write a CSV with columns {', '.join(columns)} and give that.")
+    path, odd, known = Path(path), [], which_dataset(path)
+    if path.is_file() or known is None and (path/'labels.csv').is_file(): return Case(_rows(path if path.is_file() else path/'labels.csv', **kwargs), path)
+    with redirect_stdout(StringIO()) as out: df = known.read(path, odd=odd, **kwargs) if known else read_dataset(path)
+    return Case(df, path, known, known.expected(kwargs.get('test')), tuple(odd), tuple(out.getvalue().splitlines()))
 
-# %% ../../nbs/36_data.check.ipynb #ee04e43a
+# %% ../../nbs/36_data.check.ipynb #eb96d84d
 def check_dataset(
     path_or_manifest, # folder of a data set, CSV file, or manifest
     protocol:Protocol=None, # how it will be scored; None for the one that the data set uses
     images:bool=True, # open every image? False takes seconds and sees the table alone
     n_workers:int=None, # processes that read; None for one a processor
     progress:bool=True, # show a bar
-    checks=all_checks # functions from a `Case` to an iterator of `Finding`s; add your own
+    checks=all_checks, # functions from a `Case` to an iterator of `Finding`s; add your own
+    **kwargs # for the data set's reader, such as `test='small'`
 )->Findings:
     "Everything that is odd about a data set, as findings; nothing in the data makes it raise. Nothing is written."
-    try: case = _open(path_or_manifest).fit(protocol)
-    except DataError as e: return Findings([Finding('error', 'reading', 0, str(e))], path_or_manifest if not isinstance(path_or_manifest, pd.DataFrame) else 'the manifest', 'nothing could be checked')
+    try: case = _open(path_or_manifest, **kwargs).fit(protocol)
+    except (DataError, OSError) as e: return Findings([Finding('error', 'reading', 0, str(e))], path_or_manifest if not isinstance(path_or_manifest, pd.DataFrame) else 'the manifest', 'nothing could be checked')
     if images: case.looks = look_all(case.df.path, n_workers, progress)
     looked = f"{len(case.df):,} rows, " + ('every image read' if images else 'no image opened')
     return Findings([f for c in checks for f in c(case)], case.where, looked, case)
