@@ -9,9 +9,11 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/80_all.ipynb #d8dbf62e
+# %% ../nbs/80_all.ipynb #a8350266
 from .core import *
 from .synth import synth_uav
+from .layouts import *
+from .corrupt import *
 from .layers.pooling import *
 from .layers.odconv import *
 from .layers.dpa import *
