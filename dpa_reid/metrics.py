@@ -16,8 +16,8 @@ from fastcore.basics import patch
 from fastai.learner import Metric
 from .core import *
 
-# %% ../nbs/42_metrics.ipynb #29452729
-def _embeddings(x, name, metric, chunk=1024):
+# %% ../nbs/42_metrics.ipynb #c864803b
+def _embeddings(x, name, metric, chunk=256):
     "Embeddings (N, D) on a device with float64, and their float64 lengths (N,); raises `ReIDError` for what cannot be ranked."
     x = torch.as_tensor(x).detach().as_subclass(Tensor)
     if x.ndim != 2 or not x.numel(): raise ReIDError(f"The {name} embeddings have shape {tuple(x.shape)}: give at least one row, as (images, features).")
@@ -79,9 +79,10 @@ def _kin(q, g, nq, ng, q_pids, g_pids, q_cams, g_cams, rows, metric):
     many = len(r) >= 32*q_pids[rows].unique_consecutive().numel()
     return r, c, _far_groups(q, g, nq, ng, q_pids, rows, n, c, metric) if many else _far_pairs(q, g, nq, ng, rows[r], c, metric), junk
 
-# %% ../nbs/42_metrics.ipynb #36014b58
-def _far_pairs(q, g, nq, ng, r, c, metric, chunk=512):
+# %% ../nbs/42_metrics.ipynb #a4ed9618
+def _far_pairs(q, g, nq, ng, r, c, metric):
     "`_far` of the pairs (r, c) in float64 (P,), one by one."
+    chunk = max(1, 2**22//(24*q.shape[1]))                                       # 4 MiB at a time
     dot = [(q[i].double()*g[j].double()).sum(1) for i, j in zip(r.split(chunk), c.split(chunk))]
     dot = torch.cat(dot) if dot else nq[:0]
     return -dot/(nq[r]*ng[c]) if metric == 'cosine' else ng[c].square() - 2*dot
@@ -307,7 +308,7 @@ def _inputs(q, g, q_pids, g_pids, q_cams, g_cams, metric):
     cams = (None, None) if q_cams is None else _codes(q_cams, g_cams, 'camids', len(q), len(g), q.device)
     return q, g.to(q.device), nq, ng.to(q.device), *_codes(q_pids, g_pids, 'pids', len(q), len(g), q.device), *cams
 
-# %% ../nbs/42_metrics.ipynb #9de34f4b
+# %% ../nbs/42_metrics.ipynb #4764dc8f
 def evaluate_retrieval(
     q, # query embeddings (Q, D), tensor or array
     g, # gallery embeddings (G, D)
@@ -319,7 +320,7 @@ def evaluate_retrieval(
     distances=None, # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to rank by instead
     ap:str='mean', # 'mean' precision at the hits, or 'trapezoid' as in VeRi-776's own evaluation
     count_invalid:bool=False, # count queries without a positive as missed; they are skipped otherwise
-    budget:int=512*2**20, # bytes of working memory beyond the embeddings; never changes the scores
+    budget:int=512*2**20, # bytes of working memory beyond the embeddings, 32 MiB or more; smaller ones make small blocks; never changes the scores
     max_rank:int=50 # length of the CMC curve
 )->RetrievalScores:
     "mAP, CMC and mINP under the Market-1501 rule, ties counted against the network; raises `ReIDError` for what cannot be scored. Source: Zheng et al. 2015; Ye et al. 2021 (mINP)."
