@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['layouts', 'protocols', 'attentions', 'recipes', 'command', 'pick', 'dpa_synth', 'at_screen', 'given', 'read_data',
-           'name_of', 'pick_protocol', 'dpa_check', 'dpa_pack', 'write_picture', 'write_scores', 'ranker',
-           'load_for_eval', 'embed_rows', 'dpa_eval', 'stage_numbers', 'same_run', 'train_run', 'dpa_train',
+           'reader_options', 'name_of', 'pick_protocol', 'dpa_check', 'dpa_pack', 'write_picture', 'write_scores',
+           'ranker', 'load_for_eval', 'embed_rows', 'dpa_eval', 'stage_numbers', 'same_run', 'train_run', 'dpa_train',
            'side_by_side', 'dpa_demo']
 
 # %% ../nbs/72_cli.ipynb #b3c5b74b
@@ -83,19 +83,24 @@ def at_screen()->bool:
     "Whether a person is watching, so that progress bars make sense; in a log they would be noise."
     return sys.stdout.isatty()
 
-# %% ../nbs/72_cli.ipynb #295cbeed
+# %% ../nbs/72_cli.ipynb #b721d634
 def given(data):
     "`data`, or a `ReIDError` where there is none."
     if data is None: raise ReIDError("no images were named. Give a manifest, a CSV with `path, pid, camid, split`, the folder of a data set, or a pack: --data labels.csv")
     return data
 
 def read_data(
-    data # a CSV, the folder of a data set as its owners give it out, or a pack
+    data, # a CSV, the folder of a data set as its owners give it out, or a pack
+    test:str=None # which of a data set's tests, such as 'small' or '800'; None for its usual one
 )->tuple: # the manifest, and what reads its images: a callable of (path, size), None for files
     "The images that `data` names; raises `ReIDError` where there are none."
     path = Path(given(data))
     if path.suffix == '.pt': pack = open_pack(path); return pack.manifest, pack.read
-    return (read_dataset(path) if path.is_dir() else read_manifest(path)), None
+    return (read_dataset(path, **reader_options(test)) if path.is_dir() else read_manifest(path)), None
+
+def reader_options(test):
+    "Keyword arguments of a reader for the test called `test`."
+    return {} if test is None else dict(test=int(test) if test.isdigit() else test)
 
 def name_of(data):
     "A short name for the images: the folder's, the pack's, or that of the CSV's folder."
@@ -118,34 +123,36 @@ def pick_protocol(
     known = which_dataset(data) if Path(data).is_dir() else None
     return {None: no_junk, 'view': cross_view}.get(known.junk, cross_camera) if known else cross_camera
 
-# %% ../nbs/72_cli.ipynb #20d960de
+# %% ../nbs/72_cli.ipynb #404a128d
 @command
 def dpa_check(
     data:str, # a data set's folder or a CSV
     protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query: decides which queries can be answered
+    test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     noimages:bool=False, # read the names only, do not open the images
     out:str=None, # a CSV to write the findings into as well
     workers:int=None, # processes; one a processor where not given
 ):
     "Look for what is wrong with a data set: counts, names, splits, duplicates, unreadable images. Exit code 1 where something is an error."
     rule = None if protocol == 'auto' else pick('protocol', protocol, protocols)
-    found = check_dataset(data, rule, images=not noimages, n_workers=workers, progress=at_screen())
+    found = check_dataset(data, rule, images=not noimages, n_workers=workers, progress=at_screen(), **reader_options(test))
     if out: found.to_csv(out)
     print(found)
     if not found.ok and is_cli(dpa_check): sys.exit(1)
     return found
 
-# %% ../nbs/72_cli.ipynb #63cfbc46
+# %% ../nbs/72_cli.ipynb #cf4b25ce
 @command
 def dpa_pack(
     data:str, # a data set's folder or a CSV
     out:str, # the pack to write, such as data/veri_uav_256.pt
     size:int=256, # side of the packed images in pixels
+    test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     workers:int=None, # threads; one a processor where not given
 ):
     "Resize all images of a data set once, into one file that trains faster; it appears whole or not at all."
     if Path(out).suffix != '.pt': raise DataError(f"{out}: a pack's name ends in .pt, by which the other commands know it.")
-    df, _ = read_data(data)
+    df, _ = read_data(data, test)
     pack = pack_images(df, out, size=size, n_workers=workers, progress=at_screen())
     print(f"{out}: {len(pack):,} images of {size} x {size} pixels, {Path(out).stat().st_size/2**30:.2f} GiB")
 
@@ -205,7 +212,7 @@ def embed_rows(
     net, meta = load_for_eval(model)
     return cached_embeddings(net, df, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache', **kwargs)
 
-# %% ../nbs/72_cli.ipynb #56fc0561
+# %% ../nbs/72_cli.ipynb #b04d2a9b
 @command
 def dpa_eval(
     model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
@@ -213,6 +220,7 @@ def dpa_eval(
     out:str=None, # folder for scores and pictures; default: `eval/NAME` in the model folder, NAME being that of the data
     protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query
     split:str=None, # file of a shared split, in place of a protocol
+    test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     rerank:bool=False, # k-reciprocal re-ranking
     expand:int=0, # average each query with so many neighbours
     alpha:float=0., # weigh them by this power of their cosine
@@ -224,7 +232,7 @@ def dpa_eval(
     workers:int=0, # loader processes
 ):
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, a row a query."
-    df, read = read_data(data)
+    df, read = read_data(data, test)
     rule, t = pick_protocol(protocol, data, df, split), time.time()
     first, how = rule.draw(df), dict(rerank=rerank, expand=expand, alpha=alpha, camaware=camaware)
     embs, items = embed_rows(model, first, bs=bs, num_workers=workers, read=read, progress=at_screen())
@@ -298,7 +306,7 @@ def train_run(
     write_scores(out, draws, items, embs, **more, recipe=asdict(recipe), protocol=protocol.describe(), seconds=round(time.time()-t, 1))
     return scores
 
-# %% ../nbs/72_cli.ipynb #1bf453fd
+# %% ../nbs/72_cli.ipynb #9cf238de
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -313,6 +321,7 @@ def dpa_train(
     p:int=None, # identities a batch, in place of the recipe's
     k:int=None, # images an identity, in place of the recipe's
     protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query: how it is scored
+    test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     init:str='imagenet', # start from downloaded ImageNet weights, from noise ('none'), or from a local file of weights
     seed:int=0, # random seed
     workers:int=0, # loader processes
@@ -321,8 +330,8 @@ def dpa_train(
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     own = {n: v for n, v in dict(epochs=epochs, lr=lr, size=size, P=p, K=k).items() if v is not None}
     rec = replace(pick('recipe', recipe, recipes), **own)
-    settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, protocol=protocol, **asdict(rec))
-    module, at, (df, read) = pick('attention', attention, attentions), stage_numbers(stages), read_data(data)
+    settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, protocol=protocol, test=test, **asdict(rec))
+    module, at, (df, read) = pick('attention', attention, attentions), stage_numbers(stages), read_data(data, test)
     if fresh: (Path(out)/'checkpoint.pth').unlink(missing_ok=True)
     same_run(out, settings)
     scores = train_run(df, out, arch, module, rec, stages=at,
