@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['layouts', 'protocols', 'attentions', 'recipes', 'command', 'pick', 'dpa_synth', 'at_screen', 'given', 'read_data',
-           'reader_options', 'name_of', 'pick_protocol', 'dpa_check', 'dpa_pack', 'write_picture', 'write_scores',
-           'ranker', 'load_for_eval', 'embed_rows', 'dpa_eval', 'stage_numbers', 'same_run', 'train_run', 'dpa_train',
-           'side_by_side', 'dpa_demo']
+           'reader_options', 'at_least', 'name_of', 'pick_protocol', 'dpa_check', 'dpa_pack', 'write_picture',
+           'write_scores', 'ranker', 'load_for_eval', 'embed_rows', 'dpa_eval', 'stage_numbers', 'same_run',
+           'train_run', 'dpa_train', 'side_by_side', 'dpa_demo']
 
 # %% ../nbs/72_cli.ipynb #b3c5b74b
 import warnings
@@ -83,7 +83,7 @@ def at_screen()->bool:
     "Whether a person is watching, so that progress bars make sense; in a log they would be noise."
     return sys.stdout.isatty()
 
-# %% ../nbs/72_cli.ipynb #b721d634
+# %% ../nbs/72_cli.ipynb #881adc53
 def given(data):
     "`data`, or a `ReIDError` where there is none."
     if data is None: raise ReIDError("no images were named. Give a manifest, a CSV with `path, pid, camid, split`, the folder of a data set, or a pack: --data labels.csv")
@@ -102,13 +102,18 @@ def reader_options(test):
     "Keyword arguments of a reader for the test called `test`."
     return {} if test is None else dict(test=int(test) if test.isdigit() else test)
 
+def at_least(**options):
+    "Raises `ReIDError` for a number below its least: name=(number, least)."
+    for name, (v, least) in options.items():
+        if v is not None and v < least: raise ReIDError(f"--{name} {v}: give a number from {least} up.")
+
 def name_of(data):
     "A short name for the images: the folder's, the pack's, or that of the CSV's folder."
     path = Path(data).resolve()
     return path.name if path.is_dir() else path.stem if path.suffix == '.pt' else path.parent.name
 
-# %% ../nbs/72_cli.ipynb #9990d931
-protocols = dict(cross_camera=cross_camera, cross_view=cross_view, none=no_junk, one_gallery=one_gallery(), one_query=one_query())
+# %% ../nbs/72_cli.ipynb #a4a0ba7f
+protocols = dict(cross_camera=cross_camera, cross_view=cross_view, none=no_junk, one_gallery=one_gallery(), one_query=one_query(), held_out=held_out())
 
 def pick_protocol(
     name:str, # 'auto' or a name among `protocols`
@@ -119,15 +124,16 @@ def pick_protocol(
     "The protocol to score by; raises `ReIDError` for a name there is none of."
     if split: return fixed_split(split)
     if name != 'auto': return pick('protocol', name, dict(auto=None, **protocols))
-    if (df.split == 'test').any(): return one_gallery()
+    test = df.pid[df.split == 'test']
+    if len(test): return held_out() if test.is_unique and (df.split == 'train').any() else one_gallery()          # VRAI hides who its test images are
     known = which_dataset(data) if Path(data).is_dir() else None
     return {None: no_junk, 'view': cross_view}.get(known.junk, cross_camera) if known else cross_camera
 
-# %% ../nbs/72_cli.ipynb #404a128d
+# %% ../nbs/72_cli.ipynb #fb24e0bb
 @command
 def dpa_check(
     data:str, # a data set's folder or a CSV
-    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query: decides which queries can be answered
+    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery, one_query or held_out: decides which queries can be answered
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     noimages:bool=False, # read the names only, do not open the images
     out:str=None, # a CSV to write the findings into as well
@@ -136,12 +142,12 @@ def dpa_check(
     "Look for what is wrong with a data set: counts, names, splits, duplicates, unreadable images. Exit code 1 where something is an error."
     rule = None if protocol == 'auto' else pick('protocol', protocol, protocols)
     found = check_dataset(data, rule, images=not noimages, n_workers=workers, progress=at_screen(), **reader_options(test))
-    if out: found.to_csv(out)
     print(found)
+    if out: found.to_csv(out)
     if not found.ok and is_cli(dpa_check): sys.exit(1)
     return found
 
-# %% ../nbs/72_cli.ipynb #cf4b25ce
+# %% ../nbs/72_cli.ipynb #789a54aa
 @command
 def dpa_pack(
     data:str, # a data set's folder or a CSV
@@ -152,6 +158,7 @@ def dpa_pack(
 ):
     "Resize all images of a data set once, into one file that trains faster; it appears whole or not at all."
     if Path(out).suffix != '.pt': raise DataError(f"{out}: a pack's name ends in .pt, by which the other commands know it.")
+    at_least(size=(size, 1), workers=(workers, 1))
     df, _ = read_data(data, test)
     pack = pack_images(df, out, size=size, n_workers=workers, progress=at_screen())
     print(f"{out}: {len(pack):,} images of {size} x {size} pixels, {Path(out).stat().st_size/2**30:.2f} GiB")
@@ -212,13 +219,13 @@ def embed_rows(
     net, meta = load_for_eval(model)
     return cached_embeddings(net, df, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache', **kwargs)
 
-# %% ../nbs/72_cli.ipynb #b04d2a9b
+# %% ../nbs/72_cli.ipynb #5092ae1d
 @command
 def dpa_eval(
     model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
     data:str=None, # a CSV, a data set's folder or a pack
     out:str=None, # folder for scores and pictures; default: `eval/NAME` in the model folder, NAME being that of the data
-    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query
+    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery, one_query or held_out
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     rerank:bool=False, # k-reciprocal re-ranking
@@ -232,25 +239,33 @@ def dpa_eval(
     workers:int=0, # loader processes
 ):
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, a row a query."
+    at_least(workers=(workers, 0), expand=(expand, 0), queries=(queries, 0), bs=(bs, 1))
     df, read = read_data(data, test)
     rule, t = pick_protocol(protocol, data, df, split), time.time()
+    if alpha and not expand: raise ReIDError("--alpha weighs the neighbours that --expand takes in: give both.")
+    if camaware and not (rerank or expand): raise ReIDError("--camaware is for --rerank and --expand: give one of them.")
     first, how = rule.draw(df), dict(rerank=rerank, expand=expand, alpha=alpha, camaware=camaware)
-    embs, items = embed_rows(model, first, bs=bs, num_workers=workers, read=read, progress=at_screen())
+    if rule.n_draws == 1: rule = replace(rule, rule=Marked())                    # `first` holds the roles, whoever gave them
+    names = (Path(model).name, Path(against or '').name)
+    if names[0] == names[1]: names = (str(model), str(against))
+    embs, items = embed_rows(model, first, junk=rule.junk, bs=bs, num_workers=workers, read=read, progress=at_screen())
     draws = over_draws(items, rule, embs, ranker(**how))
     out = Path(out) if out else Path(model)/'eval'/name_of(data)
     tpr, = over_draws(items, replace(rule, n_draws=1), embs, tpr_at_fpr)
     sure = write_scores(out, draws, items, embs, queries, model=str(model), data=str(data), protocol=rule.describe(), ranking=how, tpr_at_fpr=tpr, seconds=round(time.time()-t, 1))
-    seen = RetrievalInterpretation.from_embeddings(embs, items, junk=rule.junk, name=Path(model).name)
+    plainly = ', plain ranking' if rerank or expand else ''
+    seen = RetrievalInterpretation.from_embeddings(embs, items, junk=rule.junk, name=names[0] + plainly)
     seen.to_csv(out/'queries.csv')
     print(f"{rule.name}: {sure}")
     other = None
     if against:
-        embs_b, _ = embed_rows(against, first, bs=bs, num_workers=workers, read=read, progress=at_screen())
-        other = RetrievalInterpretation.from_embeddings(embs_b, items, junk=rule.junk, name=Path(against).name)
+        embs_b, _ = embed_rows(against, first, junk=rule.junk, bs=bs, num_workers=workers, read=read, progress=at_screen())
+        other = RetrievalInterpretation.from_embeddings(embs_b, items, junk=rule.junk, name=names[1] + plainly)
         draws_b = over_draws(items, rule, embs_b, ranker(**how))
-        print(compare([list(draws)], [list(draws_b)], names=(Path(model).name, Path(against).name)))
+        print(compare([list(draws)], [list(draws_b)], names=names))
     if report: seen.to_html(out/'report.html', other, queries=queries)
     print(f"{out}: scores.json, queries.csv, cmc.png, ranking.png" + (', report.html' if report else ''))
+    if plainly: print("scores.json and cmc.png hold the ranking asked for; queries.csv, ranking.png and report.html show the plain one.")
 
 # %% ../nbs/72_cli.ipynb #38a227b3
 attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None), se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
@@ -274,7 +289,7 @@ def same_run(
         if other: raise ReIDError(f"{folder}: an unfinished or finished run of other settings lies here ({'; '.join(other)}). Use the same, another --out, or --fresh to start over.")
     with atomic_path(note) as tmp: tmp.write_text(json.dumps(settings, indent=1))
 
-# %% ../nbs/72_cli.ipynb #013718d7
+# %% ../nbs/72_cli.ipynb #42a9ecc1
 def train_run(
     df:pd.DataFrame, # manifest with `train`, `query` and `gallery` rows
     out, # the run's folder
@@ -291,7 +306,7 @@ def train_run(
     "Train, resuming where a checkpoint lies in `out`; writes the model folder, scores and pictures there. Returns the scores of the first draw."
     set_seed(seed)
     df = protocol.draw(df)
-    dls = recipe.dls(df, num_workers=workers, seed=seed, read=read)
+    dls = recipe.dls(df, num_workers=workers, seed=seed, read=read, junk=protocol.junk)
     learn = reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained, weights=weights, junk=protocol.junk)
     more = before(learn) if before else {}
     ck = Checkpoint(Path(out)/'checkpoint.pth')
@@ -306,7 +321,7 @@ def train_run(
     write_scores(out, draws, items, embs, **more, recipe=asdict(recipe), protocol=protocol.describe(), seconds=round(time.time()-t, 1))
     return scores
 
-# %% ../nbs/72_cli.ipynb #9cf238de
+# %% ../nbs/72_cli.ipynb #ba2ad2a1
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -320,7 +335,7 @@ def dpa_train(
     size:int=None, # in place of the recipe's
     p:int=None, # identities a batch, in place of the recipe's
     k:int=None, # images an identity, in place of the recipe's
-    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery or one_query: how it is scored
+    protocol:str='auto', # auto, cross_camera, cross_view, none, one_gallery, one_query or held_out: how it is scored
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     init:str='imagenet', # start from downloaded ImageNet weights, from noise ('none'), or from a local file of weights
     seed:int=0, # random seed
@@ -329,6 +344,7 @@ def dpa_train(
 ):
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     own = {n: v for n, v in dict(epochs=epochs, lr=lr, size=size, P=p, K=k).items() if v is not None}
+    at_least(epochs=(epochs, 1), workers=(workers, 0))
     rec = replace(pick('recipe', recipe, recipes), **own)
     settings = dict(data=str(given(data)), arch=arch, attention=attention, stages=stages, init=init, seed=seed, protocol=protocol, test=test, **asdict(rec))
     module, at, (df, read) = pick('attention', attention, attentions), stage_numbers(stages), read_data(data, test)

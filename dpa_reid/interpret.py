@@ -449,12 +449,12 @@ def plot(self:Breakdown,
     ax.set_yticklabels([f'{g}  ({n:,})' for g, n in zip(self.table.index, self.table.queries)], fontsize=8); ax.grid(axis='x', alpha=.3)
     return ax
 
-# %% ../nbs/60_interpret.ipynb #1ffbf078
+# %% ../nbs/60_interpret.ipynb #9807273e
 def _cut(values, bins=4, many=12):
     "Group codes of `values` and group names in order; numbers with more than `many` values are cut at quantiles, what is missing is 'not given'."
-    v = pd.Series(values).reset_index(drop=True)
+    v = pd.Series(values).reset_index(drop=True).replace([np.inf, -np.inf], np.nan)
     if bins and pd.api.types.is_numeric_dtype(v) and not pd.api.types.is_bool_dtype(v) and v.nunique() > many:
-        v = pd.qcut(v, bins, duplicates='drop'); names = [f'{max(i.left, pd.Series(values).min()):.4g} to {i.right:.4g}' for i in v.cat.categories]
+        least = v.min(); v = pd.qcut(v, bins, duplicates='drop'); names = [f'{max(i.left, least):.4g} to {i.right:.4g}' for i in v.cat.categories]
         codes = v.cat.codes.to_numpy().astype(int)
     else:
         try: codes, names = pd.factorize(v, sort=True)
@@ -526,11 +526,11 @@ def map2d(self:RetrievalInterpretation,
     d.attrs['sample'] = f"{len(d):,} of {len(codes):,} images, {d['pid'].nunique():,} of {len(names):,} identities" + (', drawn at random' if len(d) < len(codes) else '')
     return d
 
-# %% ../nbs/60_interpret.ipynb #ac26a007
+# %% ../nbs/60_interpret.ipynb #f6545584
 def _paint(names):
     "A colour for each group: the one it names where all of them name one, else from matplotlib's tables."
     from matplotlib import colormaps, colors
-    if all(n[0].isalpha() and colors.is_color_like(n) for n in names if n != 'not given'): return ['none' if n == 'not given' else n for n in names]
+    if all(n[:1].isalpha() and colors.is_color_like(n) for n in names if n != 'not given'): return ['none' if n == 'not given' else n for n in names]
     few = len(names) <= 10
     return [colors.to_hex(colormaps['tab10' if few else 'tab20'](i % (10 if few else 20))) for i in range(len(names))]
 
@@ -630,7 +630,7 @@ def _intervals_table(models):
     cell = lambda r: f'{100*r.value:.2f}% ({100*r.low:.1f} to {100*r.high:.1f})' if r.low == r.low else f'{100*r.value:.2f}%'
     return pd.DataFrame([{'model': n, **{k: cell(r) for k, r in m.intervals().table.iterrows()}} for m, n in models]).pipe(lambda d: d.drop(columns='model') if not d['model'].any() else d)
 
-# %% ../nbs/60_interpret.ipynb #8425aa82
+# %% ../nbs/60_interpret.ipynb #a0534402
 @patch
 def _scores_section(self:RetrievalInterpretation, other):
     "What was scored, and how well."
@@ -638,7 +638,7 @@ def _scores_section(self:RetrievalInterpretation, other):
     ivs, fig = self.intervals(), self.plot_cmc(other).figure
     text = ("mAP is high when all right images come early, Rank-k is the share of queries with a right image among the first k, mINP is high when even the last right image comes early. "
             f"In brackets the {100*ivs.level:g}% interval: how far the score would move with other vehicles. " + ' '.join(ivs.notes))
-    said = '' if other is None else f'<p><strong>{html.escape(self.compare(other).sentence())}</strong></p>'
+    said = '' if other is None else f'<p><strong>{html.escape(self.compare(other).sentence())}</strong> {html.escape(" ".join(self.compare(other).notes))}</p>'
     return _section('Scores', f"{self._facts()} {text}", _table(_intervals_table(models)), said, _img(fig, 'CMC curve'))
 
 # %% ../nbs/60_interpret.ipynb #10cb1a15
@@ -682,13 +682,13 @@ def _by_section(self:RetrievalInterpretation, cols, other, of=''):
         parts.append(f'<h3>{html.escape(c)}</h3><div class="grid">{_img(fig, f"mAP by {c}")}{_table(b._shown())}</div>')
     return _section('By condition' + of, 'Queries grouped by what the manifest says of them, the number of queries in brackets. The same vehicles may stand in several groups, so overlapping intervals do not show that two groups are alike.', *parts)
 
-# %% ../nbs/60_interpret.ipynb #00589cb9
+# %% ../nbs/60_interpret.ipynb #3d101ce8
 @patch
 def _map_section(self:RetrievalInterpretation, cols, of=''):
     "The map, coloured by identity and by the first columns."
     if len(self.items) < 4: return ''
     points = self.map2d()
-    pics = [_img(self.plot_map(c, points).figure, f'map of the embeddings by {c}') for c in ['pid', *[c for c in cols if self.items[c].nunique() <= 12][:3]]]
+    pics = [_img(self.plot_map(c, points).figure, f'map of the embeddings by {c}') for c in ['pid', *[c for c in cols if self.items[c].map(str).nunique() <= 12][:3]]]
     return _section('Map of the embeddings' + of, 't-SNE: images that the network finds alike lie together; distances between clumps mean nothing. Dark rims are queries.', f'<div class="grid">{"".join(pics)}</div>')
 
 # %% ../nbs/60_interpret.ipynb #b5035cbf

@@ -440,7 +440,7 @@ def shown(self:Comparison,
     r = self.table.loc[measure]
     return bool(r.low*r.high > 0 and r.p <= 1-self.level + 1e-12)
 
-# %% ../nbs/43_uncertainty.ipynb #024cbfe8
+# %% ../nbs/43_uncertainty.ipynb #916aa181
 def _short_p(p): return '< .001' if p < .001 else (f'{p:.3f}' if p < .1 else f'{p:.2f}').removeprefix('0')
 def _say_p(p): return f"p {'' if p < .001 else '= '}{_short_p(p)}"
 
@@ -451,7 +451,7 @@ def sentence(self:Comparison,
     "What may be said about the difference."
     (A, B), r, over = self.names, self.table.loc[measure], ', '.join(f'{v} {k}' for k, v in self.variance.n.items())
     if r.difference == 0 and r.low == 0 == r.high: return f"{A} and {B} have the same {measure} on every identity, {over}."
-    if np.isnan(r.low): return f"One identity says nothing of others: {B} - {A} = {100*r.difference:+.1f} {measure}."
+    if np.isnan(r.low) or self.variance.n.get('identities') == 1: return f"One identity says nothing of others: {B} - {A} = {100*r.difference:+.1f} {measure}."
     low, high = 100*r.low, 100*r.high
     f = '.2f' if high - low < .5 else '.1f'
     if not self.shown(measure):

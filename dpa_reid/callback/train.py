@@ -161,14 +161,16 @@ def top_matches(
     order = sim.argsort(descending=True, stable=True)[:k]
     return order[sim[order] > -np.inf].numpy()
 
-# %% ../../nbs/51_callback.train.ipynb #1790ff3f
+# %% ../../nbs/51_callback.train.ipynb #f5668751
 GREEN, RED, BLUE = (34, 160, 70), (214, 48, 49), (60, 100, 190)
 
 def _tile(path, size, colour, text):
     "One framed image with a caption below."
     tile = Image.new('RGB', (size+12, size+24), 'white')
     ImageDraw.Draw(tile).rectangle((0, 0, size+11, size+11), fill=colour)
-    with Image.open(path) as im: tile.paste(ImageOps.pad(im.convert('RGB'), (size, size), color='white'), (6, 6))
+    try:
+        with Image.open(path) as im: tile.paste(ImageOps.pad(im.convert('RGB'), (size, size), color='white'), (6, 6))
+    except (OSError, AttributeError, TypeError): tile.paste((200,)*3, (6, 6, size+6, size+6))                      # a grey square where there is no picture
     ImageDraw.Draw(tile).text((6, size+12), text[:size//6], fill=colour)
     return tile
 

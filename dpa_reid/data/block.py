@@ -79,7 +79,7 @@ def _datasets(df, size, vocab, c=None, read=None, **kwargs):
     for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)     # fastai saw rows alone; a path or an image will do as well, for `predict`
     return ds
 
-# %% ../../nbs/34_data.block.ipynb #ed01d624
+# %% ../../nbs/34_data.block.ipynb #f785e684
 @delegates(reid_tfms)
 def reid_dls(
     df:pd.DataFrame, # manifest, as `read_manifest` returns it
@@ -102,7 +102,7 @@ def reid_dls(
     check_splits(check_columns(df) if read else check_manifest(df), splits)
     df = check_splits(drop_unreadable(df)) if verify and not read else df.reset_index(drop=True)
     _answerable(df, junk)
-    for s in remarks(df): print(s)
+    for s in remarks(df, junk): print(s)
     (vocab, c), size = pid_vocab(df), _square(size)
     item, batch = reid_tfms(size, **kwargs)
     train, valid = df[df.split == 'train'].reset_index(drop=True), _test_rows(df)

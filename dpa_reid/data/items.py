@@ -125,7 +125,12 @@ def drop_unreadable(
     print(f"left out {int((~ok).sum())} of {len(df)} images that cannot be decoded: {some(df.path[~ok])}")
     return df[ok].reset_index(drop=True)
 
-# %% ../../nbs/30_data.items.ipynb #9cc12d3c
+# %% ../../nbs/30_data.items.ipynb #1221ad37
+def _plain_numbers(pid):
+    "Identities as numbers where each is written as a number is, else as they are."
+    return pid.astype(int) if len(pid) and pid.map(lambda p: isinstance(p, str) and p.lstrip('-').isdecimal() and len(p) < 19 and str(int(p)) == p).all() else pid
+
+# %% ../../nbs/30_data.items.ipynb #dc541d5d
 def read_manifest(
     csv, # CSV file with columns `path, pid, camid, split` and any others
     root=None # folder that paths are relative to; None for the CSV's own
@@ -133,8 +138,9 @@ def read_manifest(
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     csv = Path(csv)
     if not csv.is_file(): raise DataError(f"{csv}: there is no such file. Give a CSV with columns {', '.join(columns)}.")
-    try: df = pd.read_csv(csv, low_memory=False)     # one type a column: in pieces, 17 and '17' would become two identities
+    try: df = pd.read_csv(csv, low_memory=False, converters={'pid': str})     # '007' and '7' are two identities, and a vehicle may be called NA
     except (ValueError, UnicodeDecodeError) as e: raise DataError(f"{csv}: is no CSV file that can be read ({e}).") from e
+    if 'pid' in df: df['pid'] = _plain_numbers(df['pid'].where(df['pid'] != ''))
     check_columns(df, csv)
     root = Path(root if root is not None else csv.parent).resolve()
     return check_files(df.assign(path=[os.path.abspath(root/str(p)) for p in df.path]), where=csv)
@@ -160,18 +166,20 @@ def without_positive(
     there = g.groupby('pid')[junk].agg(set).to_dict()
     return sum(not (there.get(p, set()) - {c}) for p, c in zip(q.pid, q[junk]))
 
-# %% ../../nbs/30_data.items.ipynb #f891577e
+# %% ../../nbs/30_data.items.ipynb #535520fd
 def remarks(
-    df:pd.DataFrame # manifest
+    df:pd.DataFrame, # manifest
+    junk:str='camid' # column whose equal value under one identity is junk; None for nothing
 )->list: # sentences
     "What is legal in a manifest and still worth knowing, counted."
     train, test = df[df.split == 'train'], df[df.split != 'train']
     single = int((train.pid.value_counts() == 1).sum())
     shared = set(train.pid) & set(test.pid)
-    alone = without_positive(df)
+    alone = without_positive(df, junk)
+    under = {'camid': ' under another camera', None: ''}.get(junk, f' under another {junk}')
     said = [(single, f"{single} training identities have one image; batches repeat it, and it is its own only positive"),
             (len(shared), f"{len(shared)} identities are in training and in query or gallery: scores will be higher than on strangers"),
-            (alone, f"{alone} of {(df.split == 'query').sum()} queries have no positive under another camera in the gallery and are not scored")]
+            (alone, f"{alone} of {(df.split == 'query').sum()} queries have no positive{under} in the gallery and are not scored")]
     return [s for n, s in said if n]
 
 # %% ../../nbs/30_data.items.ipynb #42293a9b
@@ -313,11 +321,12 @@ def _repr_markdown_(self:Dataset):
     said = [f'**{self.name}**. Obtained: {self.where}. Terms: {self.terms}. Junk: {f"same vehicle and same `{self.junk}`" if self.junk else "nothing"}.', '\n'.join(['| published | images | identities |', '|---|---|---|', *rows]), '\n'.join(f'- {s}' for s in self.notes)]
     return '\n\n'.join(s for s in said if s)
 
-# %% ../../nbs/30_data.items.ipynb #3da422c4
+# %% ../../nbs/30_data.items.ipynb #d0ff094d
 def _fits(folder, pattern, n=200):
-    "Whether a name among the first `n` in `folder` is of the pattern."
+    "Whether most of `n` names in `folder` are of the pattern."
     if not os.path.isdir(folder): return False
-    with os.scandir(folder) as it: return any(pattern.fullmatch(e.name) for e in islice(it, n))
+    with os.scandir(folder) as it: names = [e.name for e in islice(it, n)]
+    return 2*sum(bool(pattern.fullmatch(name)) for name in names) > len(names)
 
 # %% ../../nbs/30_data.items.ipynb #7036388d
 def _has(path, *names): return all((Path(path)/n).exists() for n in names)
@@ -575,10 +584,10 @@ def _veri_xml(file):
     except ET.ParseError as e: raise DataError(f"{file}: is no XML that can be read ({e}). It says colour and type of vehicles; copy it again, or remove it to go without.") from e
     return {i.get('vehicleID', '').lstrip('0'): dict(colour=i.get('colorID'), type=i.get('typeID')) for i in items}
 
-# %% ../../nbs/30_data.items.ipynb #c9a88458
+# %% ../../nbs/30_data.items.ipynb #7179e297
 def _veri_names(file):
     "Number -> name from one of VeRi-776's lists, or nothing."
-    return dict(l.split(maxsplit=1) for l in file.read_text(errors='replace').splitlines() if len(l.split()) > 1) if file.is_file() else {}
+    return dict(l.split(maxsplit=1) for l in file.read_text(encoding='utf-8-sig', errors='replace').splitlines() if len(l.split()) > 1) if file.is_file() else {}
 
 # %% ../../nbs/30_data.items.ipynb #c5ff58c6
 def _veri_labels(path, pids):

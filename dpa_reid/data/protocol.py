@@ -208,7 +208,7 @@ class HeldOut:
     def __post_init__(self):
         if not 0 < self.share < 1: raise DataError(f"share={self.share}: give the part of the training identities to hold out, between 0 and 1.")
 
-# %% ../../nbs/31_data.protocol.ipynb #895e0c10
+# %% ../../nbs/31_data.protocol.ipynb #18071fd2
 @patch
 def __call__(self:HeldOut, df, seed, draw):
     "The role of each row of the manifest `df` (N,) in draw number `draw` of `seed`."
@@ -217,7 +217,7 @@ def __call__(self:HeldOut, df, seed, draw):
     if len(ids) < 2: raise DataError(f"the manifest has {len(ids)} training identities: holding some out and training on the rest takes at least 2.")
     if self.by is not None: _need_column(df, self.by, "each value of which gives a held-out identity a query")
     role, by = np.where(train, 'train', '').astype(object), np.zeros(len(df)) if self.by is None else df[self.by].to_numpy()
-    for pid in sorted(ids, key=lambda p: _key(seed, draw, 'hold out', str(p)))[:max(1, round(self.share*len(ids)))]:
+    for pid in sorted(ids, key=lambda p: _key(seed, draw, 'hold out', str(p)))[:max(1, min(len(ids)-1, round(self.share*len(ids))))]:
         role[ids[pid]] = 'gallery'
         role[_askers(ids[pid], by, self.by is None, seed, draw, str(pid))] = 'query'
     return role
