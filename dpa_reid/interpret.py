@@ -825,7 +825,7 @@ def cached_embeddings(
     _write_cache(file, key, emb, kept)
     return emb, items.drop(columns='_row')
 
-# %% ../nbs/60_interpret.ipynb #42bc1fcc
+# %% ../nbs/60_interpret.ipynb #6f938793
 @patch(cls_method=True)
 @delegates(cached_embeddings)
 def from_model(cls:RetrievalInterpretation,
@@ -838,4 +838,4 @@ def from_model(cls:RetrievalInterpretation,
     **kwargs
 )->RetrievalInterpretation:
     "Embeds the query and gallery of a manifest, from `cache=` where one is given, and scores them."
-    return cls.from_embeddings(*cached_embeddings(net, df, size, **kwargs), junk=junk, metric=metric, name=name)
+    return cls.from_embeddings(*cached_embeddings(net, df, size, junk=junk, **kwargs), junk=junk, metric=metric, name=name)
