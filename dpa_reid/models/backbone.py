@@ -112,12 +112,13 @@ def _download(arch):
         raise ModelError(f"{arch}: timm's weights could not be loaded ({type(e).__name__}). Pass `weights='path/to/model.safetensors'` (a local copy"
                          f"{f' of huggingface.co/{url}' if url else ''}), or `pretrained=False` for random weights.") from e
 
-# %% ../../nbs/20_models.backbone.ipynb #b8d5d2b7
+# %% ../../nbs/20_models.backbone.ipynb #a5deacee
 def read_state(
-    path # `.safetensors`, or a torch file that holds tensors only
+    path # `.safetensors`, a torch file that holds tensors only, or a model folder, of which the body is taken
 )->dict: # parameter name -> tensor, on the CPU
     "A state dict from a local file, taken out of a checkpoint's 'model' or 'state_dict'; `ModelError` where there is none, or where reading it would run code."
     path = Path(path)
+    if path.is_dir(): return {k[9:]: v for k, v in read_state(path/'weights.safetensors').items() if k.startswith('body.net.')}
     if not path.is_file(): raise ModelError(f"{path}: no such file of weights.")
     try: ckpt = load_file(path) if path.suffix == '.safetensors' else torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as e:
