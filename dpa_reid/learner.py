@@ -32,7 +32,7 @@ from .metrics import *
 from .callback.schedule import *
 from .callback.train import *
 
-# %% ../nbs/52_learner.ipynb #9d3724aa
+# %% ../nbs/52_learner.ipynb #9bf4989f
 def _line(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ class Recipe:
     circle:bool = _line(False, "circle-softmax head (s=64, m=.35) in place of a linear classifier")
     smoothing:float = _line(.1, "label smoothing of the identity loss")
     smoothing_form:str = _line('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
+    metric:str = _line('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity' or 'supcon'")
     weighted_mining:bool = _line(False, "softmax-weighted triplets in place of the hardest ones")
     margin:float|None = _line(None, "triplet margin; None for the soft margin log(1 + exp)")
-    metric_on:str = _line('feat', "the triplet sees the embedding before the neck ('feat') or after it ('emb')")
+    metric_on:str = _line('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
     id_weight:float = _line(1., "weight of the identity loss, lambda_1 of eq. 15")
     metric_weight:float = _line(1., "weight of the metric loss, lambda_2 of eq. 15")
     adam:bool = _line(False, "Adam in place of SGD with momentum .9")
@@ -99,13 +100,15 @@ vru_released = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad
 # %% ../nbs/52_learner.ipynb #e09c8d58
 scratch = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, adam=True, lr=1e-3, wd=1e-4, warmup=40, epochs=25)
 
-# %% ../nbs/52_learner.ipynb #0539a688
+# %% ../nbs/52_learner.ipynb #5d020dda
 @patch
 def loss(self:Recipe)->ReIDLoss:
-    "The recipe's loss: identity loss plus metric loss, eq. 15."
+    "The recipe's loss: identity loss plus metric loss, eq. 15; raises `ReIDError` for an unknown `metric`."
     id_loss = (CircleSoftmaxCE if self.circle else LabelSmoothingCE)(eps=self.smoothing, form=self.smoothing_form)
-    metric = (WeightedTripletLoss if self.weighted_mining else HardTripletLoss)(margin=self.margin)
-    return ReIDLoss(id_loss, metric, weights=(self.id_weight, self.metric_weight), metric_on=self.metric_on)
+    triplet = partial(WeightedTripletLoss if self.weighted_mining else HardTripletLoss, margin=self.margin)
+    made = dict(triplet=triplet, circle=CircleLoss, multi_similarity=MultiSimilarityLoss, supcon=SupConLoss)
+    if self.metric not in made: raise ReIDError(f"Recipe {self.name!r} asks for the metric loss {self.metric!r}: use one of {', '.join(map(repr, made))}.")
+    return ReIDLoss(id_loss, made[self.metric](), weights=(self.id_weight, self.metric_weight), metric_on=self.metric_on)
 
 # %% ../nbs/52_learner.ipynb #c80d0102
 @patch
