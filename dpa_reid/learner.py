@@ -6,7 +6,7 @@
 __all__ = ['veri_uav', 'veri_uav_released', 'vru', 'vru_released', 'scratch', 'Recipe', 'recipe_table', 'reid_learner', 'embed',
            'score']
 
-# %% ../nbs/52_learner.ipynb #a0ab0ce5
+# %% ../nbs/52_learner.ipynb #cf79ea95
 from dataclasses import dataclass, field, fields, asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd, torch
 from torch import nn
 from fastcore.all import L, delegates, patch, ifnone
 from fastai.learner import Learner
-from fastai.optimizer import SGD, Adam
+from fastai.optimizer import OptimWrapper, SGD, Adam
 from fastai.data.transforms import Normalize
 from fastprogress.fastprogress import progress_bar
 
@@ -116,10 +116,13 @@ def head(self:Recipe)->dict:
     "Keyword arguments for `reid_net`: the stem, the pooling and the classifier."
     return dict(ceil_pool=self.ceil_pool, pool=partial(GeM, p=self.gem_p, learnable=self.gem_learnable), classifier=CosineLinear if self.circle else IDLinear)
 
-# %% ../nbs/52_learner.ipynb #6951cc8e
+# %% ../nbs/52_learner.ipynb #019647ce
 @patch
-def opt_func(self:Recipe):
+def opt_func(self:Recipe,
+    fused:bool=False # PyTorch's own optimiser, which steps all parameters in one kernel; the same numbers but for rounding
+):
     "The optimiser: SGD with momentum .9 or Adam, as PyTorch defines them."
+    if fused: return partial(OptimWrapper, opt=partial(torch.optim.Adam, fused=True) if self.adam else partial(torch.optim.SGD, momentum=.9, fused=True))
     return (partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False) if self.adam else partial(SGD, mom=.9, decouple_wd=False))
 
 # %% ../nbs/52_learner.ipynb #4cc57991
@@ -140,7 +143,7 @@ def dls(self:Recipe,
                augmix=self.augmix, autoaug=self.autoaug, flip=self.flip, pad=self.pad, erase=self.erase)
     return reid_dls(df, **{**own, **kwargs})
 
-# %% ../nbs/52_learner.ipynb #ee1db72a
+# %% ../nbs/52_learner.ipynb #d9286f18
 @delegates(Learner.__init__, but=['model', 'loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias'])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -153,12 +156,13 @@ def reid_learner(
     cbs=None, # further callbacks
     metrics=None, # further metrics
     junk:str='camid', # column of the manifest: gallery images with a query's identity and its value there are not scored; None for nothing
+    fused:bool=None, # PyTorch's fused optimiser; None for that on a GPU, where stepping hundreds of small tensors one by one takes time
     **kwargs
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
     net = reid_net(arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights, **recipe.head())
     loss, parts = recipe.loss(), LossParts()
-    learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
+    learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(ifnone(fused, torch.device(dls.device or 'cpu').type == 'cuda')), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
                     metrics=parts.metrics(loss.names) + retrieval_metrics(junk=junk) + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
     learn.recipe = recipe
     return learn

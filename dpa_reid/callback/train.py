@@ -6,7 +6,7 @@
 __all__ = ['GREEN', 'RED', 'BLUE', 'AutoCast', 'LayOut', 'FreezeFor', 'LossParts', 'NoValidLoss', 'Checkpoint', 'top_matches',
            'draw_ranking', 'ranking_lists', 'spread_queries', 'RankingLists']
 
-# %% ../../nbs/51_callback.train.ipynb #03755b69
+# %% ../../nbs/51_callback.train.ipynb #60d5fabd
 import random
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from fastai.callback.core import Callback, TrainEvalCallback
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.channelslast import ChannelsLast
 from fastai.learner import Recorder, ValueMetric
+from fastai.optimizer import OptimWrapper
 from fastai.torch_core import to_device
 from ..core import ReIDError, atomic_path, channels_last, fast_dtype
 
@@ -103,11 +104,13 @@ def _set_rng_state(s, dl):
     as_tuple = lambda st: (st[0], tuple(st[1]), st[2])
     random.setstate(as_tuple(s['python'])); dl.rng.setstate(as_tuple(s['dl']))
 
-# %% ../../nbs/51_callback.train.ipynb #c0d5c656
+# %% ../../nbs/51_callback.train.ipynb #505be631
 def _opt_state(opt):
     "The optimiser's state in plain types: rates computed by NumPy become floats."
     s = opt.state_dict()
-    return dict(state=list(s['state']), hypers=[{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in s['hypers']])
+    plain = lambda hs: [{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in hs]
+    if isinstance(opt, OptimWrapper): return dict(state=s['state'], param_groups=plain(s['param_groups']))     # one of PyTorch's own
+    return dict(state=list(s['state']), hypers=plain(s['hypers']))
 
 # %% ../../nbs/51_callback.train.ipynb #a6d3b06d
 class Checkpoint(Callback):
@@ -131,7 +134,7 @@ class Checkpoint(Callback):
                      rng=_rng_state(self.dls.train), done=self.done, names=list(self.recorder.metric_names))
         with atomic_path(self.path) as tmp: torch.save(state, tmp)
 
-# %% ../../nbs/51_callback.train.ipynb #804536ec
+# %% ../../nbs/51_callback.train.ipynb #95779228
 @patch
 def resume(self:Checkpoint,
     learn # the `Learner`, built as it was for the interrupted run
@@ -143,7 +146,8 @@ def resume(self:Checkpoint,
     try: learn.model.load_state_dict(s['model'])
     except RuntimeError as e: raise ReIDError(f"{self.path}: this checkpoint is of another network ({str(e).splitlines()[1].strip()[:120]}...). Delete it, or train under another path.") from e
     if learn.opt is None: learn.create_opt()
-    learn.opt.load_state_dict(dict(state=to_device(s['opt']['state'], next(learn.model.parameters()).device), hypers=L(s['opt']['hypers'])))
+    learn.opt.load_state_dict(s['opt'] if isinstance(learn.opt, OptimWrapper) else
+                              dict(state=to_device(s['opt']['state'], next(learn.model.parameters()).device), hypers=L(s['opt']['hypers'])))
     _set_rng_state(s['rng'], learn.dls.train)
     self.done, self.start, self.smooth, self.was = s['done'], s['epoch'], s['smooth'], (s['n_epoch'], s['names'])
     return s['epoch']
