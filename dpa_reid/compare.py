@@ -5,33 +5,38 @@
 # %% auto #0
 __all__ = ['table3', 'table4', 'table5', 'table6', 'table6b', 'table_parts', 'paper_tables', 'Row', 'Table', 'Study',
            'file_checksum', 'code_checksum', 'Stopwatch', 'ScoreLater', 'device_note', 'query_rows', 'scores_of',
-           'Results', 'holm', 'TableResult', 'matmul_peak', 'training_step', 'step_speed']
+           'Results', 'holm', 'TableResult', 'heat_pairs', 'matmul_peak', 'training_step', 'step_speed']
 
-# %% ../nbs/62_compare.ipynb #6fbf19dd
+# %% ../nbs/62_compare.ipynb #e8adb8c1
 import hashlib, json, os, platform, time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, asdict, replace
 from functools import partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
+import torch.nn.functional as F
 from fastcore.all import patch, L
 from filelock import FileLock, Timeout
 from torch.utils.flop_counter import FlopCounterMode
 from fastai.callback.core import Callback, CancelValidException
 from fastai.torch_core import set_seed
 
-# %% ../nbs/62_compare.ipynb #84cfe4ff
+# %% ../nbs/62_compare.ipynb #c1e72078
 import dpa_reid
 from .core import *
+from .synth import read_mask
 from .layers.dpa import *
 from .layers.attention import *
 from .models.net import *
 from .data.items import *
 from .data.protocol import *
+from .data.block import *
 from .metrics import *
 from .uncertainty import *
 from .callback.train import *
 from .learner import *
+from .interpret import *
+from .gradcam import *
 
 # %% ../nbs/62_compare.ipynb #0b556cdd
 @dataclass(frozen=True)
@@ -467,6 +472,95 @@ def save(self:TableResult,
         fig = plot().figure
         write(end, partial(fig.savefig, dpi=110, bbox_inches='tight')); plt.close(fig)
     return out
+
+# %% ../nbs/62_compare.ipynb #10bd6893
+def heat_pairs(
+    df:pd.DataFrame, # manifest with `query` and `gallery` rows
+    n:int=64, # queries, spread over the identities
+    junk:str='camid' # the partner differs from the query here; None for any partner
+)->pd.DataFrame: # the queries, then as many partners from the gallery, in the same order
+    "Queries and for each a picture of the same vehicle by another camera; queries without one are passed over. Raises `DataError` where there is none at all."
+    Q, G = df[df.split == 'query'], df[df.split == 'gallery']
+    pairs = []
+    for i in spread_queries(Q.pid, Q.pid.nunique()):
+        q = Q.iloc[i]; other = G[(G.pid == q.pid) & ((G[junk] != q[junk]) if junk else True)]
+        if len(other): pairs.append((q.name, other.index[0]))
+    if not pairs: raise DataError("No query has a picture of the same vehicle by another camera, so there is no similarity to explain.")
+    keep = [pairs[i] for i in np.linspace(0, len(pairs)-1, min(n, len(pairs))).round().astype(int)]
+    return df.loc[[q for q, _ in keep] + [g for _, g in keep]]
+
+# %% ../nbs/62_compare.ipynb #057c87ae
+@patch
+def masks(self:Study, rows:pd.DataFrame)->tuple: # of vehicles and of their details, each (N, H, W) bool
+    "The masks that `synth_uav` drew for `rows`; raises `DataError` where the manifest names none."
+    if 'mask' not in rows: raise DataError("The manifest has no column `mask`: only drawn vehicles, `synth_uav(masks=True)`, come with masks.")
+    both = [read_mask(Path(r.path).parents[1]/r.mask) for r in rows.itertuples()]
+    return tuple(torch.from_numpy(np.stack(m)) for m in zip(*both))
+
+@patch
+def heat_maps(self:Study, row:Row, seed:int, pairs:pd.DataFrame, stage:int=4, random:bool=False)->torch.Tensor: # (N, H, W) in [0, 1]
+    "The heat of each query of `pairs` for its similarity to its partner, in a finished run; with `random` in that network with weights drawn anew."
+    net, meta = load_net(self.run_folder(row, seed))
+    if random: net = randomised(net, seed)
+    dl = eval_dl(pairs, size=meta['size'], read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu', stats=(meta['mean'], meta['std']))
+    x, *_ = dl.one_batch(); x = x.as_subclass(torch.Tensor)
+    with torch.no_grad(): ref = net(x[len(x)//2:])
+    return heat(net, x[:len(x)//2], similarity_to(ref), net.body.stage(stage))
+
+# %% ../nbs/62_compare.ipynb #e3c766ed
+@patch
+def heat_table(self:Study,
+    table, # a `Table`, or rows, whose runs are finished
+    seeds=(0,), # seeds of each row
+    n:int=64, # queries
+    stage:int=4 # after which the heat is taken, attention included; the finest that the paper shows is 4
+)->pd.DataFrame: # module, seed, pid, path, stage, heat_vehicle, heat_detail, area_vehicle, area_detail, randomised_change
+    "How much of each network's heat falls on the vehicle and on its own details."
+    pairs = heat_pairs(self.protocol.draw(self.df), n, self.protocol.junk); own = pairs.iloc[:len(pairs)//2]
+    vehicle, detail = self.masks(own)
+    area = lambda m: m.float().mean((1, 2)).numpy()
+    grow = lambda maps: F.interpolate(maps[:, None], size=vehicle.shape[1:], mode='bilinear', align_corners=False)[:, 0]
+    out = []
+    for row in table:
+        for seed in seeds:
+            maps, blind = (self.heat_maps(row, seed, pairs, stage, r) for r in (False, True))
+            out.append(pd.DataFrame(dict(module=row.name, seed=seed, pid=own.pid.to_numpy(), path=[Path(p).name for p in own.path], stage=stage,
+                heat_vehicle=heat_share(grow(maps), vehicle).numpy(), heat_detail=heat_share(grow(maps), detail).numpy(),
+                area_vehicle=area(vehicle), area_detail=area(detail), randomised_change=map_change(maps, blind).numpy())))
+    return pd.concat(out, ignore_index=True)
+
+# %% ../nbs/62_compare.ipynb #1fd95694
+@patch
+def figure4(self:Study,
+    table, # a `Table`, or rows, whose runs are finished
+    n:int=6, # vehicles
+    seed:int=0, # of the runs
+    stage:int=4 # as in `heat_table`
+):
+    "The paper's Figure 4: the same vehicles under the heat of each network; returns the figure."
+    pairs = heat_pairs(self.protocol.draw(self.df), n, self.protocol.junk)
+    dl = eval_dl(pairs, size=self.recipe.size, read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu', stats=([0.]*3, [1.]*3))
+    ims = dl.one_batch()[0].as_subclass(torch.Tensor)[:len(pairs)//2].clamp(0, 1)
+    return heat_grid(ims, {row.name: self.heat_maps(row, seed, pairs, stage) for row in table})
+
+# %% ../nbs/62_compare.ipynb #cf6a29b4
+@patch
+def figure6(self:Study,
+    a:Row, # drawn above, such as the baseline
+    b:Row, # drawn below
+    n:int=4, # queries: half of them those that `b` ranks better by most, half those that `a` does
+    seed:int=0, # of the runs
+    k:int=10 # length of a list
+):
+    "The paper's Figure 6: ranking lists of two networks for the same queries, as one picture. Both sides win half of it, for a picture of one side's wins says nothing."
+    df, seen = self.protocol.draw(self.df), []
+    for row in (a, b):
+        net, meta = load_net(self.run_folder(row, seed))
+        _, items, embs = score(net, df, size=meta['size'], junk=self.protocol.junk, read=self.read, progress=False)
+        seen.append(RetrievalInterpretation.from_embeddings(embs, items, junk=self.protocol.junk, name=row.name))
+    q = seen[0].compare(seen[1]).queries.drop_duplicates('pid').sort_values('change', kind='stable')
+    chosen = [*q['query'][::-1][:n-n//2], *q['query'][:n//2]]
+    return seen[0].ranking_lists(chosen, seen[1], k=k)
 
 # %% ../nbs/62_compare.ipynb #88f1e79c
 def matmul_peak(
