@@ -21,10 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from fastai.callback.core import Callback, CancelValidException
 from fastai.torch_core import set_seed
 
-# %% ../nbs/62_compare.ipynb #c1e72078
+# %% ../nbs/62_compare.ipynb #a4e00806
 import dpa_reid
 from .core import *
 from .synth import read_mask
+from .corrupt import *
 from .layers.dpa import *
 from .layers.attention import *
 from .models.net import *
@@ -395,7 +396,7 @@ def _notes(self:Results, table, frame):
     if (n := runs.device.nunique()) > 1: out.append(f"The runs were made on {n} kinds of device: {', '.join(runs.device.unique())}; their seconds cannot be compared.")
     return out
 
-# %% ../nbs/62_compare.ipynb #378ab87c
+# %% ../nbs/62_compare.ipynb #218424ec
 def _cell(r, m):
     if not r.seeds: return ''
     return f'{100*r[m]:.1f}' + (f' ± {100*r[f"{m}_sd"]:.1f}' if r[f'{m}_sd'] == r[f'{m}_sd'] else '')
@@ -407,7 +408,7 @@ def _change(r):
 
 @patch
 def _repr_markdown_(self:TableResult):
-    head = ['row', 'seeds', *_measures, f'mAP less that of {self.table.against}', "p (Holm)", 'seconds', "paper's mAP", "paper's difference"]
+    head = ['row', 'seeds', *_measures, f'change of mAP against {self.table.against}', "p (Holm)", 'seconds', "paper's mAP", "paper's difference"]
     rows = [f'**{self.table.title}**', '', f"| {' | '.join(head)} |", '|---'*len(head) + '|']
     for name, r in self.frame.iterrows():
         paper = [f'{r.paper_mAP:.2f}' if r.paper_mAP == r.paper_mAP else '', f'{r.paper_change:+.2f}' if r.paper_change == r.paper_change and name != self.table.against else '']
@@ -433,7 +434,7 @@ def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval
                          high=100*r.change_high, p=r.p_holm, detectable=100*c.detectable()['mAP'], verdict=verdict))
     return pd.DataFrame(rows, columns=['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict'])
 
-# %% ../nbs/62_compare.ipynb #93cd1ba8
+# %% ../nbs/62_compare.ipynb #713b7764
 @patch
 def plot_cmc(self:TableResult, ax=None):
     "The paper's Figure 5: the mean CMC curve of each row, ranks 1 to 20; returns the axes."
@@ -451,7 +452,7 @@ def plot(self:TableResult, ax=None):
     ax = plot_forest(d.rename(columns=dict(change='value', change_low='low', change_high='high')), ax)
     y = np.arange(len(d))[::-1]
     ax.plot(d.paper_change, y + .22, 'x', color='tab:red', ms=5, label='in the paper'); ax.legend(fontsize=7)
-    ax.set(xlabel=f'mAP less that of {self.table.against}, points', title=self.table.title); ax.title.set_fontsize(9)
+    ax.set(xlabel=f'change of mAP against {self.table.against}, points', title=self.table.title); ax.title.set_fontsize(9)
     return ax
 
 # %% ../nbs/62_compare.ipynb #035f54d9
@@ -561,6 +562,26 @@ def figure6(self:Study,
     q = seen[0].compare(seen[1]).queries.drop_duplicates('pid').sort_values('change', kind='stable')
     chosen = [*q['query'][::-1][:n-n//2], *q['query'][:n//2]]
     return seen[0].ranking_lists(chosen, seen[1], k=k)
+
+# %% ../nbs/62_compare.ipynb #f825ec57
+@patch
+def robustness(self:Study,
+    table, # a `Table`, or rows, whose runs are finished
+    seeds=(0,), # seeds of each row
+    kinds=corruptions, # how to damage
+    strengths=(1, 3, 5), # how much, 1 to 5
+    splits=('query',) # which images
+)->pd.DataFrame: # kind, strength (0 undamaged), row, seed, mAP, rank1
+    "Scores of finished runs on damaged images, which are kept in the study's folder."
+    df, out = self.protocol.draw(self.df), []
+    cases = [('none', 0, df)] + [(k.__name__, n, corrupted(df, self.folder/'corrupted', k, n, splits)) for k in kinds for n in strengths]
+    for row in table:
+        for seed in seeds:
+            net, meta = load_net(self.run_folder(row, seed))
+            for kind, n, d in cases:
+                s, *_ = score(net, d, size=meta['size'], junk=self.protocol.junk, read=self.read, progress=False)
+                out.append(dict(kind=kind, strength=n, row=row.name, seed=seed, mAP=s.mAP, rank1=s.rank1))
+    return pd.DataFrame(out)
 
 # %% ../nbs/62_compare.ipynb #88f1e79c
 def matmul_peak(
