@@ -6,7 +6,8 @@
 __all__ = ['layouts', 'protocols', 'attentions', 'recipes', 'command', 'pick', 'dpa_synth', 'at_screen', 'given', 'read_data',
            'reader_options', 'at_least', 'name_of', 'pick_protocol', 'dpa_check', 'dpa_pack', 'write_picture',
            'write_scores', 'ranker', 'load_for_eval', 'embed_rows', 'dpa_eval', 'stage_numbers', 'same_run',
-           'train_run', 'dpa_train', 'pick_tables', 'checksum_of', 'dpa_tables', 'side_by_side', 'dpa_demo']
+           'train_run', 'dpa_train', 'pick_tables', 'checksum_of', 'write_figures', 'dpa_tables', 'side_by_side',
+           'dpa_demo']
 
 # %% ../nbs/72_cli.ipynb #b3c5b74b
 import warnings
@@ -359,7 +360,7 @@ def dpa_train(
     print(scores)
     print(f"{out}: weights.safetensors, model.json, scores.json, cmc.png, ranking.png, rankings/")
 
-# %% ../nbs/72_cli.ipynb #39f43ed8
+# %% ../nbs/72_cli.ipynb #847dc9ac
 def pick_tables(text):
     "The tables named in `text`, such as '3,4' or 'all': name -> `Table`."
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
@@ -371,7 +372,17 @@ def checksum_of(data, df):
     labels = df[['pid', 'camid', 'split']].to_csv(index=False)
     return hashlib.sha256((open_pack(data).meta['sha256'] + labels).encode()).hexdigest()
 
-# %% ../nbs/72_cli.ipynb #49d24913
+def write_figures(study, table, seeds, name):
+    "Heat maps of a table's rows, ranking lists of its last row below the one compared with, and `heat_NAME.csv` where there are masks."
+    done = [r for r in table if all(study.done(r, s) for s in range(seeds))]
+    if table[table.against] not in done or len(done) < 2: raise ReIDError(f"{table.title}: figures need {seeds} finished seeds of {table.against!r} and of another row.")
+    fig = study.figure4(done)
+    write_picture(study.folder/f'figure4_{name}.png', partial(fig.savefig, dpi=110, bbox_inches='tight')); plt.close(fig)
+    write_picture(study.folder/f'figure6_{name}.png', study.figure6(table[table.against], done[-1]).save)
+    if 'mask' in study.df:
+        with atomic_path(study.folder/f'heat_{name}.csv') as tmp: study.heat_table(done, range(seeds)).round(5).to_csv(tmp, index=False)
+
+# %% ../nbs/72_cli.ipynb #5f5abbf8
 @command
 def dpa_tables(
     table:str='3', # 3, 4, 5, 6 (its losses at 2 x 16), 6b (at 16 x 4) or parts; several with commas between them; or all
@@ -392,6 +403,7 @@ def dpa_tables(
     workers:int=0, # loader processes
     compile:bool=False, # compile the networks with torch.compile
     show:bool=False, # train nothing, write the tables of what is finished
+    figures:bool=False, # also draw Figure 4 and Figure 6 from the first seed, and where the images have masks count the heat on vehicle and details
 ):
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty beside the paper's numbers."
     at_least(seeds=(seeds, 1), epochs=(epochs, 1), workers=(workers, 0))
@@ -406,6 +418,7 @@ def dpa_tables(
         result = Results(out).result(t)
         result.save(out, f'table_{name}')
         print(f'\n{result}')
+        if figures: write_figures(study, t, seeds, name)
     print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and _differences.png")
 
 # %% ../nbs/72_cli.ipynb #30b8cab2
