@@ -9,9 +9,9 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/80_all.ipynb #a8350266
+# %% ../nbs/80_all.ipynb #3dc8b28a
 from .core import *
-from .synth import synth_uav
+from .synth import synth_uav, read_mask, benchmarks, draw_benchmark
 from .layouts import *
 from .corrupt import *
 from .layers.pooling import *
@@ -37,6 +37,7 @@ from .callback.train import *
 from .learner import *
 from .interpret import *
 from .gradcam import *
+from .compare import *
 from .export import *
 
 # %% ../nbs/80_all.ipynb #b8900c6d

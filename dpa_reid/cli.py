@@ -360,9 +360,9 @@ def dpa_train(
     print(scores)
     print(f"{out}: weights.safetensors, model.json, scores.json, cmc.png, ranking.png, rankings/")
 
-# %% ../nbs/72_cli.ipynb #847dc9ac
+# %% ../nbs/72_cli.ipynb #7b393eb7
 def pick_tables(text):
-    "The tables named in `text`, such as '3,4' or 'all': name -> `Table`."
+    "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`."
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
     return {n: pick('table', n, paper_tables) for n in names}
 
@@ -377,8 +377,8 @@ def write_figures(study, table, seeds, name):
     done = [r for r in table if all(study.done(r, s) for s in range(seeds))]
     if table[table.against] not in done or len(done) < 2: raise ReIDError(f"{table.title}: figures need {seeds} finished seeds of {table.against!r} and of another row.")
     fig = study.figure4(done)
-    write_picture(study.folder/f'figure4_{name}.png', partial(fig.savefig, dpi=110, bbox_inches='tight')); plt.close(fig)
-    write_picture(study.folder/f'figure6_{name}.png', study.figure6(table[table.against], done[-1]).save)
+    write_picture(study.folder/f'figure4_{name}.jpg', partial(fig.savefig, dpi=110, bbox_inches='tight')); plt.close(fig)
+    write_picture(study.folder/f'figure6_{name}.jpg', study.figure6(table[table.against], done[-1]).save)
     if 'mask' in study.df:
         with atomic_path(study.folder/f'heat_{name}.csv') as tmp: study.heat_table(done, range(seeds)).round(5).to_csv(tmp, index=False)
 
