@@ -420,9 +420,9 @@ def _repr_markdown_(self:TableResult):
 @patch
 def __repr__(self:TableResult): return self._repr_markdown_()
 
-# %% ../nbs/62_compare.ipynb #d35d8527
+# %% ../nbs/62_compare.ipynb #3e4c7183
 @patch
-def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, p, detectable difference (points), verdict
+def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, p, detectable difference (points), verdict, whether the paper's change is outside the interval
     "The paper's claims of this table, one a row that it reports, and whether they held."
     rows = []
     for name, c in self.comparisons.items():
@@ -431,8 +431,9 @@ def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval
         shown = c.shown() and r.p_holm <= .05
         verdict = 'not shown' if not shown else 'held' if r.change*r.paper_change > 0 else 'contradicted'
         rows.append(dict(claim=f"{name} {'above' if r.paper_change > 0 else 'below'} {self.table.against}", paper=r.paper_change, here=100*r.change, low=100*r.change_low,
-                         high=100*r.change_high, p=r.p_holm, detectable=100*c.detectable()['mAP'], verdict=verdict))
-    return pd.DataFrame(rows, columns=['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict'])
+                         high=100*r.change_high, p=r.p_holm, detectable=100*c.detectable()['mAP'], verdict=verdict,
+                         outside=not 100*r.change_low <= r.paper_change <= 100*r.change_high))
+    return pd.DataFrame(rows, columns=['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict', 'outside'])
 
 # %% ../nbs/62_compare.ipynb #713b7764
 @patch
@@ -508,15 +509,15 @@ def heat_maps(self:Study, row:AblationRow, seed:int, pairs:pd.DataFrame, stage:i
     with torch.no_grad(): ref = net(x[len(x)//2:])
     return heat(net, x[:len(x)//2], similarity_to(ref), net.body.stage(stage))
 
-# %% ../nbs/62_compare.ipynb #de4a8345
+# %% ../nbs/62_compare.ipynb #119c72ad
 @patch
 def heat_table(self:Study,
     table, # a `AblationTable`, or rows, whose runs are finished
     seeds=(0,), # seeds of each row
     n:int=64, # queries
     stage:int=4 # after which the heat is taken, attention included; the finest that the paper shows is 4
-)->pd.DataFrame: # module, seed, pid, path, stage, heat_vehicle, heat_detail, area_vehicle, area_detail, randomised_change
-    "How much of each network's heat falls on the vehicle and on its own details."
+)->pd.DataFrame: # module, seed, pid, path, stage; share of heat on vehicle and detail, the same under random weights, their share of the area; change of the map under random weights
+    "How much of each network's heat falls on the vehicle and on its own details, and what the same network with weights drawn anew puts there."
     pairs = heat_pairs(self.protocol.draw(self.df), n, self.protocol.junk); own = pairs.iloc[:len(pairs)//2]
     vehicle, detail = self.masks(own)
     area = lambda m: m.float().mean((1, 2)).numpy()
@@ -527,6 +528,7 @@ def heat_table(self:Study,
             maps, blind = (self.heat_maps(row, seed, pairs, stage, r) for r in (False, True))
             out.append(pd.DataFrame(dict(module=row.name, seed=seed, pid=own.pid.to_numpy(), path=[Path(p).name for p in own.path], stage=stage,
                 heat_vehicle=heat_share(grow(maps), vehicle).numpy(), heat_detail=heat_share(grow(maps), detail).numpy(),
+                random_vehicle=heat_share(grow(blind), vehicle).numpy(), random_detail=heat_share(grow(blind), detail).numpy(),
                 area_vehicle=area(vehicle), area_detail=area(detail), randomised_change=map_change(maps, blind).numpy())))
     return pd.concat(out, ignore_index=True)
 
