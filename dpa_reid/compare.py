@@ -546,7 +546,7 @@ def figure4(self:Study,
     ims = dl.one_batch()[0].as_subclass(torch.Tensor)[:len(pairs)//2].clamp(0, 1)
     return heat_grid(ims, {row.name: self.heat_maps(row, seed, pairs, stage) for row in table})
 
-# %% ../nbs/62_compare.ipynb #bbd6f055
+# %% ../nbs/62_compare.ipynb #92876758
 @patch
 def figure6(self:Study,
     a:AblationRow, # drawn above, such as the baseline
@@ -555,15 +555,13 @@ def figure6(self:Study,
     seed:int=0, # of the runs
     k:int=10 # length of a list
 ):
-    "The paper's Figure 6: ranking lists of two networks for the same queries, as one picture. Both sides win half of it, for a picture of one side's wins says nothing."
+    "The paper's Figure 6: ranking lists of two networks for the same queries, as one picture, gains and losses alike."
     df, seen = self.protocol.draw(self.df), []
     for row in (a, b):
         net, meta = load_net(self.run_folder(row, seed))
         _, items, embs = score(net, df, size=meta['size'], junk=self.protocol.junk, read=self.read, progress=False)
         seen.append(RetrievalInterpretation.from_embeddings(embs, items, junk=self.protocol.junk, name=row.name))
-    q = seen[0].compare(seen[1]).queries.drop_duplicates('pid').sort_values('change', kind='stable')
-    chosen = [*q['query'][::-1][:n-n//2], *q['query'][:n//2]]
-    return seen[0].ranking_lists(chosen, seen[1], k=k)
+    return ranking_pairs(*seen, n, k=k)
 
 # %% ../nbs/62_compare.ipynb #1df2ddae
 @patch
