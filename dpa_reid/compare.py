@@ -345,23 +345,23 @@ def holm(
     out[order] = np.maximum.accumulate(p[order]*np.arange(len(order), 0, -1)).clip(max=1)
     return out
 
-# %% ../nbs/62_compare.ipynb #9fafe33e
+# %% ../nbs/62_compare.ipynb #54f44871
 _measures = ('mAP', 'Rank-1', 'Rank-5', 'mINP')
 _compared = {k: retrieval_measures[k] for k in _measures}
 
-def _row_of(res, row, base):
-    "A row's numbers as a dict, and its comparison with the runs `base`."
+def _row_of(res, row, base, against):
+    "A row's numbers as a dict, and its comparison with the runs `base` of the row called `against`."
     runs, cost = res.scores(row), res.cost(row)
     d = dict(row=row.name, seeds=len(runs))
     if runs:
         sure, per = intervals(runs if len(runs)*len(runs[0]) > 1 else runs[0][0]), cost[list(_measures)]
         for m in _measures: d |= {m: sure[m].value, f'{m}_sd': per[m].std(), f'{m}_low': sure[m].low, f'{m}_high': sure[m].high}
         d |= dict(seconds=cost.seconds.mean(), images_s=cost.images_s.mean(), params=cost.params.iloc[0])
-    c = compare(base, runs, names=('the row compared with', row.name), measures=_compared) if runs and base else None
+    c = compare(base, runs, names=(against, row.name), measures=_compared) if runs and base else None
     if c is not None: d |= dict(change=c.table.difference['mAP'], change_low=c.table.low['mAP'], change_high=c.table.high['mAP'], p=c.table.p['mAP'])
     return d | dict(zip((f'paper_{m}' for m in _measures), row.paper or [np.nan]*4)) | dict(paper_hours=row.hours), c
 
-# %% ../nbs/62_compare.ipynb #dafd9d98
+# %% ../nbs/62_compare.ipynb #0cc43bd2
 @dataclass(eq=False, repr=False)
 class TableResult:
     "An ablation table with its uncertainty: `frame` a row a line, scores as fractions of 1, the paper's in percent."
@@ -377,7 +377,7 @@ def result(self:Results,
 )->TableResult:
     "The table as far as its runs are finished; raises `ReIDError` where none is."
     base = self.scores(table[table.against])
-    rows = [(r, *_row_of(self, r, None if r.name == table.against else base)) for r in table]
+    rows = [(r, *_row_of(self, r, None if r.name == table.against else base, table.against)) for r in table]
     frame = pd.DataFrame([d for _, d, _ in rows]).set_index('row')
     if not frame.seeds.any(): raise ReIDError(f"{self.folder}: no run of {table.title!r} is finished. Train them with `Study.train`.")
     frame = frame.reindex(columns=[*frame.columns, *({'change', 'change_low', 'change_high', 'p'} - set(frame.columns))])
