@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'some', 'fit_state', 'versions', 'data_checksum', 'TensorPID', 'ReIDOutput',
-           'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'atomic_path']
+           'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'n_cores', 'machine_load', 'default_threads',
+           'set_threads', 'load_remark', 'atomic_path']
 
 # %% ../nbs/00_core.ipynb #bd476de7
-import os, hashlib, platform
+import hashlib, multiprocessing, os, platform
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -128,6 +129,45 @@ def channels_last(
     for p in net.parameters():
         if p.ndim == 4: p.data = p.data.contiguous(memory_format=torch.channels_last)
     return net
+
+# %% ../nbs/00_core.ipynb #035771d4
+def n_cores()->int: # at least 1
+    "The number of cores that this process may use."
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+def machine_load()->float: # processes that wanted a core, on average over the last minute
+    "The load of the machine; 0 where the system does not tell it, as on Windows."
+    return os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.
+
+def default_threads()->int: # at least 1
+    "How many threads this process should use, given what else runs on its cores."
+    told = os.environ.get('OMP_NUM_THREADS', '')
+    if told.isdigit() and int(told): return int(told)
+    if multiprocessing.parent_process() is not None: return 1
+    return max(1, n_cores() - round(machine_load()))
+
+# %% ../nbs/00_core.ipynb #de3e4f61
+def set_threads(
+    n:int=None # threads; None for `default_threads()`
+)->int: # the threads now in use
+    "Let PyTorch use `n` threads in this process and in those that it starts; raises `ReIDError` below 1."
+    n = default_threads() if n is None else n
+    if n < 1: raise ReIDError(f"{n} threads: give 1 or more.")
+    torch.set_num_threads(n)
+    os.environ['OMP_NUM_THREADS'] = str(n)
+    return n
+
+if multiprocessing.parent_process() is not None: set_threads()
+
+# %% ../nbs/00_core.ipynb #5e4a29e5
+def load_remark(
+    load:float=None # `machine_load()` if None
+)->str: # empty where all is well
+    "One sentence for a user whose machine is busier than it has cores."
+    load = machine_load() if load is None else load
+    if load <= n_cores() + .5: return ''
+    return (f"The load of this machine is {load:.1f} and it has {n_cores()} cores: expect everything to be slow. "
+            "Wait for the other work, or give each process fewer threads.")
 
 # %% ../nbs/00_core.ipynb #ee5b3477
 @contextmanager
