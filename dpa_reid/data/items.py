@@ -6,13 +6,13 @@
 __all__ = ['columns', 'splits', 'veri_uav_name', 'VERI_UAV', 'vru_tests', 'VRU', 'vrai_name', 'vrai_test_name', 'vrai_tests',
            'VRAI', 'uav_veid_name', 'UAV_VEID', 'veri_name', 'VERI776', 'VEHICLEID', 'VERI_WILD', 'FOLDERS', 'datasets',
            'check_columns', 'check_splits', 'missing_files', 'check_files', 'check_once', 'check_manifest', 'can_read',
-           'drop_unreadable', 'read_manifest', 'save_manifest', 'without_positive', 'remarks', 'overview',
+           'drop_unreadable', 'read_table', 'read_manifest', 'save_manifest', 'without_positive', 'remarks', 'overview',
            'need_columns', 'names_in', 'tell', 'read_names', 'need_file', 'read_list', 'find_images', 'Dataset',
            'read_veri_uav', 'read_vru', 'PlainUnpickler', 'read_pickle', 'read_vrai', 'read_uav_veid', 'read_veri776',
            'read_vehicleid', 'read_veri_wild', 'read_folders', 'which_dataset', 'read_dataset']
 
 # %% ../../nbs/30_data.items.ipynb #5a6edc50
-import os, pickle, re
+import os, pickle, re, warnings
 import xml.etree.ElementTree as ET
 import numpy as np, pandas as pd
 from collections import OrderedDict, defaultdict
@@ -126,9 +126,34 @@ def drop_unreadable(
     return df[ok].reset_index(drop=True)
 
 # %% ../../nbs/30_data.items.ipynb #1221ad37
+_number = re.compile(r'0|-?[1-9]\d{0,17}', re.A)
+
 def _plain_numbers(pid):
     "Identities as numbers where each is written as a number is, else as they are."
-    return pid.astype(int) if len(pid) and pid.map(lambda p: isinstance(p, str) and p.lstrip('-').isdecimal() and len(p) < 19 and str(int(p)) == p).all() else pid
+    plain = pid.map(lambda p: isinstance(p, str) and bool(_number.fullmatch(p)))
+    return pid.astype('int64') if len(pid) and plain.all() else pid
+
+def _texts(csv):
+    "Identities and file names of a CSV as they are written, empty cells as missing."
+    df = pd.read_csv(csv, dtype=str, keep_default_na=False, index_col=False, usecols=lambda c: c in ('path', 'pid'))
+    if 'pid' in df: df['pid'] = df.pid.str.strip()
+    return df.where(df != '')
+
+# %% ../../nbs/30_data.items.ipynb #d96f7afe
+def read_table(
+    csv # CSV file, perhaps with the columns `pid` and `path`
+)->pd.DataFrame: # `pid` as whole numbers where each is written as one, else as text; `path` as text
+    "The rows of a CSV with each identity as it is written; raises `DataError` where it cannot be read."
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', pd.errors.ParserWarning)          # rows longer than the heading
+            df = pd.read_csv(csv, low_memory=False, index_col=False)
+        text = _texts(csv)
+        for c in text: df[c] = text[c].to_numpy()
+    except (OSError, ValueError, pd.errors.ParserWarning) as e:
+        raise DataError(f"{csv}: is no CSV file that can be read ({e}). Save it as UTF-8, with commas, "
+                        "and with as many cells in each row as in the heading.") from e
+    return df.assign(pid=_plain_numbers(df.pid)) if 'pid' in df else df
 
 # %% ../../nbs/30_data.items.ipynb #dc541d5d
 def read_manifest(
@@ -138,12 +163,9 @@ def read_manifest(
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     csv = Path(csv)
     if not csv.is_file(): raise DataError(f"{csv}: there is no such file. Give a CSV with columns {', '.join(columns)}.")
-    try: df = pd.read_csv(csv, low_memory=False, converters={'pid': str})     # '007' and '7' are two identities, and a vehicle may be called NA
-    except (ValueError, UnicodeDecodeError) as e: raise DataError(f"{csv}: is no CSV file that can be read ({e}).") from e
-    if 'pid' in df: df['pid'] = _plain_numbers(df['pid'].where(df['pid'] != ''))
-    check_columns(df, csv)
+    df = check_columns(read_table(csv), csv)
     root = Path(root if root is not None else csv.parent).resolve()
-    return check_files(df.assign(path=[os.path.abspath(root/str(p)) for p in df.path]), where=csv)
+    return check_files(df.assign(path=[os.path.abspath(root/p) for p in df.path]), where=csv)
 
 # %% ../../nbs/30_data.items.ipynb #628a34fb
 def save_manifest(
