@@ -170,15 +170,28 @@ def load_remark(
             "Wait for the other work, or give each process fewer threads.")
 
 # %% ../nbs/00_core.ipynb #ee5b3477
+def _sync(path):
+    "Makes the disk hold a file, or a folder's list of names, before anything else happens."
+    fd = os.open(path, os.O_RDONLY)
+    try: os.fsync(fd)
+    finally: os.close(fd)
+
 @contextmanager
 def atomic_path(
-    path # the file to write; its folder is made if absent
+    path # the file to write; its folder is made if absent, and a symbolic link is followed
 ):
     "Yields a temporary name beside `path` with the same suffix; renames it to `path` on success, removes it on any error."
     path = Path(path)
+    if path.is_symlink(): path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.stem}.{os.getpid()}.{os.urandom(3).hex()}{path.suffix}')
+    tmp.touch()
+    mode = tmp.stat().st_mode                       # what a new file of this user gets; some writers make theirs private
+    tmp.unlink()
     try:
         yield tmp
+        tmp.chmod(mode)
+        if os.name == 'posix': _sync(tmp)
         os.replace(tmp, path)
+        if os.name == 'posix': _sync(path.parent)
     finally: tmp.unlink(missing_ok=True)

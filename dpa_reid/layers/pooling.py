@@ -39,7 +39,7 @@ class MinPool(_Pool):
 def _gem(x, p, dim, keepdim=False):
     "The generalized mean of a positive `x` over `dim`, by logarithms; for a fixed exponent of 1 the plain mean."
     if isinstance(p, float) and p == 1.: return x.mean(dim, keepdim=keepdim)
-    n = math.prod(x.shape[d] for d in ([dim] if isinstance(dim, int) else dim))
+    n = math.prod([x.shape[d] for d in ([dim] if isinstance(dim, int) else dim)])       # a list: the compiler breaks its graph at a generator
     return ((torch.logsumexp(x.log()*p, dim, keepdim=keepdim) - math.log(n))/p).exp()
 
 # %% ../../nbs/10_layers.pooling.ipynb #60d7bb72
@@ -58,7 +58,9 @@ class GeM(_Pool):
     def forward(self, x):
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         return _gem(x.clamp(min=self.eps), self.p, self.dim, self.keepdim)
-    def extra_repr(self): return f'p={float(self.p):.4g}, ' + super().extra_repr()
+    def extra_repr(self):
+        p = self.p.item() if isinstance(self.p, Tensor) else self.p
+        return f'p={p:.4g}, ' + super().extra_repr()
 
 # %% ../../nbs/10_layers.pooling.ipynb #3dc670d9
 class SoftPool(_Pool):

@@ -18,6 +18,7 @@ import pandas as pd, timm, torch
 from fastcore.basics import patch
 import huggingface_hub.constants as hub
 from torch import nn, Tensor
+from timm.data import resolve_model_data_config
 from timm.layers import to_2tuple
 from safetensors.torch import load_file
 from ..core import *
@@ -145,6 +146,11 @@ def _classifiers(net):
     return (c,) if isinstance(c, str) else tuple(c)
 
 # %% ../../nbs/20_models.backbone.ipynb #d0887abf
+def _data_config(net):
+    "The images that a timm model was made for, as plain data: `input_size` (3, H, W), `interpolation`, `mean` and `std`; ImageNet's where it does not say."
+    said = resolve_model_data_config(net)
+    return {k: said[k] if isinstance(said[k], str) else list(said[k]) for k in ('input_size', 'interpolation', 'mean', 'std')}
+
 class Body(nn.Module):
     "A timm network up to its last feature map (B, C, H, W), with attention modules after chosen stages; built by `make_body`."
     def __init__(self,
@@ -153,6 +159,7 @@ class Body(nn.Module):
     ):
         super().__init__()
         self.net, self.arch, self.attention, self.stages = net, arch, nn.ModuleDict(), stages_of(net)
+        self.data_config = _data_config(net)
         passes = trace_shapes(net, 128, lambda n: n.forward_features)
         self.nf = passes[-1].gave[1]
         used = {p.name.split('.')[0] for p in passes}

@@ -13,17 +13,18 @@ from ..layers.pooling import *
 
 # %% ../../nbs/21_models.head.ipynb #af0891dd
 class BNNeck(nn.BatchNorm1d):
-    "Batch norm over (B, C) whose shift is 0 for good, a buffer rather than a parameter. Source: Luo et al. 2019, FastReID."
+    "Batch norm over (B, C) whose shift is 0 for good, whoever thaws its parameters. Source: Luo et al. 2019, FastReID."
     def __init__(self,
         nf:int # features C
     ):
         super().__init__(nf)
-        del self.bias
-        self.register_buffer('bias', torch.zeros(nf))
+        self.bias.requires_grad_(False)
 
     def forward(self, x:Tensor):
         if self.training and len(x) < 2:
-            raise ModelError("The neck normalises over the images of a batch, and this training batch holds 1: give it at least 2 images (`bs`, `P*K`, or `drop_last=True`), or call `.eval()`.")
+            raise ModelError("The neck normalises over the images of a batch, and this training batch holds 1: "
+                             "give it at least 2 images (`bs`, `P*K`, or `drop_last=True`), or call `.eval()`.")
+        if self.bias.requires_grad: self.bias.requires_grad_(False)
         return super().forward(x)
 
 # %% ../../nbs/21_models.head.ipynb #93173152

@@ -11,6 +11,7 @@ import hashlib, importlib, json, pkgutil
 from functools import partial
 from pathlib import Path
 import numpy as np, timm.layers
+from timm.layers import to_2tuple
 from torch import nn, Tensor
 from safetensors.torch import load_file, save_file
 import dpa_reid
@@ -24,7 +25,7 @@ from .head import *
 
 # %% ../../nbs/22_models.net.ipynb #b80f2eeb
 class ReIDNet(nn.Module):
-    "Images (B, 3, H, W) to `ReIDOutput(feat, emb, logits)` in training, to embeddings (B, D) in evaluation; `config` says in plain data how it was built."
+    "Images (B, 3, H, W) to `ReIDOutput(feat, emb, logits)` in training, to embeddings (B, D) in evaluation; `config` says in plain data how it was built, `data_config` which images it takes."
     def __init__(self,
         body:nn.Module, # images to a feature map, as `make_body` gives
         head:nn.Module, # feature map to embedding, as `ReIDHead`
@@ -32,6 +33,7 @@ class ReIDNet(nn.Module):
     ):
         super().__init__()
         self.body, self.head, self.config = body, head, config or {}
+        self.data_config = dict(getattr(body, 'data_config', {}))
 
     def forward(self, x:Tensor): return self.head(self.body(x))
 
@@ -91,8 +93,9 @@ def reid_net(
 def reid_splitter(
     net:ReIDNet
 )->list: # lists of parameters: backbone, attention (if there is any), head
-    "The parameter groups of a network, for `Learner(splitter=reid_splitter)`."
-    groups = [list(m.parameters()) for m in (net.body.net, net.body.attention, net.head)]
+    "The parameter groups of a network, for `Learner(splitter=reid_splitter)`; the neck's bias is in none of them."
+    fixed = getattr(getattr(net.head, 'neck', None), 'bias', None)
+    groups = [[p for p in m.parameters() if p is not fixed] for m in (net.body.net, net.body.attention, net.head)]
     return [g for g in groups if g]
 
 # %% ../../nbs/22_models.net.ipynb #9d68805f
@@ -107,6 +110,11 @@ def _plain(o):
     return o.tolist() if isinstance(o, (np.generic, np.ndarray, Tensor)) else str(o)
 
 # %% ../../nbs/22_models.net.ipynb #ce735830
+def _images(config, size=None, mean=None, std=None):
+    "`config`, a network's `data_config`, with the images it was really trained on in place of its architecture's."
+    given = dict(input_size=None if size is None else [3, *to_2tuple(size)], mean=mean, std=std)
+    return {**config, **{k: v for k, v in given.items() if v is not None}}
+
 def save_net(
     net:ReIDNet, # a network from `reid_net`
     folder, # where; made if absent
@@ -118,8 +126,10 @@ def save_net(
 )->Path: # the folder
     "Writes `weights.safetensors` and `model.json`; raises `ModelError` for a network without a description."
     if 'arch' not in getattr(net, 'config', {}): raise ModelError("this network has no `config` to rebuild it from; make it with `reid_net`.")
-    cfg, folder = net.body.net.pretrained_cfg, Path(folder)
-    record = dict(format=1, network=net.config, size=size, mean=cfg['mean'] if mean is None else mean, std=cfg['std'] if std is None else std, identities=identities, recipe=recipe, **meta, versions=versions())
+    folder = Path(folder)
+    images = _images(net.data_config, size, mean, std)
+    record = dict(format=1, network=net.config, size=size, mean=images['mean'], std=images['std'], data_config=images,
+                  identities=identities, recipe=recipe, **meta, versions=versions())
     with atomic_path(folder/'model.json') as js, atomic_path(folder/'weights.safetensors') as ws:
         save_file({k: v.detach().cpu().contiguous() for k,v in net.state_dict().items()}, ws)
         js.write_text(json.dumps({**record, 'sha256': _sha256(ws)}, indent=1, default=_plain))
@@ -167,6 +177,7 @@ def load_net(
     state = _read_tensors(folder, meta)
     net = _build(meta['network'], attention=attention, pool=pool, classifier=classifier)
     fit_state(net, state, f"{folder}: weights.safetensors")
+    net.data_config = _images({**net.data_config, **meta.get('data_config', {})}, meta.get('size'), meta.get('mean'), meta.get('std'))
     return net.to(device).eval(), meta
 
 # %% ../../nbs/22_models.net.ipynb #032e6cda
