@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['cross_camera', 'cross_view', 'no_junk', 'count_pairs', 'Marked', 'Protocol', 'OneEach', 'one_gallery', 'one_query',
-           'HeldOut', 'held_out', 'roles_for', 'show_roles', 'save_split', 'read_split', 'SavedSplit', 'fixed_split',
-           'DrawScores', 'over_draws', 'conventions', 'Explanation', 'explain']
+           'HeldOut', 'held_out', 'hidden_rows', 'default_protocol', 'roles_for', 'show_roles', 'save_split',
+           'read_split', 'SavedSplit', 'fixed_split', 'DrawScores', 'over_draws', 'conventions', 'Explanation',
+           'explain']
 
 # %% ../../nbs/31_data.protocol.ipynb #db88518d
 import hashlib, json
@@ -248,6 +249,38 @@ def held_out(
     "Identities held out of the training set, cross-camera: for VRAI and other sets whose test identities are hidden."
     return Protocol('held out', junk, HeldOut(share, junk), n_draws, seed)
 
+# %% ../../nbs/31_data.protocol.ipynb #b8b8b4f4
+def hidden_rows(
+    df:pd.DataFrame # manifest
+)->np.ndarray: # (N,) of bool
+    "Which rows are test images whose identities are hidden: in VRAI every test row has a negative number for an identity."
+    test = (df.split == 'test').to_numpy()
+    negative = [isinstance(p, (int, np.integer)) and p < 0 for p in df.pid[test]]
+    return test & bool(negative and all(negative))
+
+# %% ../../nbs/31_data.protocol.ipynb #9b75ce4b
+def _protocol_of_test(df):
+    "The protocol for a manifest with `test` rows, and why; raises `DataError` where other rows have roles already."
+    n, given = int((df.split == 'test').sum()), int(df.split.isin(['query', 'gallery']).sum())
+    if given:
+        raise DataError(f"{n} rows are marked 'test' and {given} 'query' or 'gallery': one manifest has either given roles or "
+                        "roles to be drawn. Leave one of the two out, or name a protocol.")
+    if hidden_rows(df).any():
+        return held_out(), f"the identities of the {n} test images are hidden (negative numbers), so training identities are held out"
+    return one_gallery(), f"the {n} test rows have no roles, so one gallery image of each identity is drawn"
+
+# %% ../../nbs/31_data.protocol.ipynb #38c58cee
+def default_protocol(
+    df:pd.DataFrame, # manifest
+    dataset_name:str=None # name of a known data set, such as 'VeRi-UAV'; None for any other images
+)->tuple: # the `Protocol`, and why it was taken (a clause without a full stop)
+    "The protocol for a manifest when none is named; raises `DataError` where `test` rows are mixed with query or gallery rows."
+    if (df.split == 'test').any(): return _protocol_of_test(df)
+    known = next((d for d in datasets if d.name == dataset_name), None)
+    if known is None: return cross_camera, "query and gallery are given, and no known data set says otherwise"
+    rule = {'camid': cross_camera, 'view': cross_view, None: no_junk}.get(known.junk) or Protocol(f'cross-{known.junk}', known.junk)
+    return rule, f"query and gallery are given, and it is the usual protocol of {known.name}"
+
 # %% ../../nbs/31_data.protocol.ipynb #1fcdaf67
 def roles_for(
     df:pd.DataFrame, # manifest
@@ -432,6 +465,26 @@ def _markdown(df):
     "A DataFrame as a Markdown table."
     rows = [list(df.columns), ['---']*df.shape[1], *df.astype(str).to_numpy().tolist()]
     return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in rows)
+
+# %% ../../nbs/31_data.protocol.ipynb #5500fa1f
+def _mean_entry(vs):
+    "The mean of equal entries of several results: of numbers, of lists of numbers, of dictionaries; anything else must agree, or is None."
+    if all(isinstance(v, dict) for v in vs): return {k: _mean_entry([v.get(k) for v in vs]) for k in vs[0]}
+    if all(v == vs[0] for v in vs): return vs[0]
+    try: mean = np.mean(np.array(vs, float), 0)
+    except (TypeError, ValueError): return None
+    return mean.tolist()
+
+# %% ../../nbs/31_data.protocol.ipynb #b7fe7767
+@patch
+def to_dict(self:DrawScores)->dict: # plain numbers and lists, ready for `json.dump`
+    "The means over the draws as the entries of one score, with `n_draws`, the standard deviations in `std` and each draw in `draws`."
+    each = [s if isinstance(s, dict) else s.to_dict() for s in self]
+    mean = {k: _mean_entry([d[k] for d in each]) for k in each[0]}
+    if len(each) == 1: return mean | dict(n_draws=1)
+    numbers = [k for k, v in each[0].items() if isinstance(v, float)]
+    std = {k: float(np.std([d[k] for d in each], ddof=1)) for k in numbers}
+    return mean | dict(n_draws=len(each), std=std, draws=each)
 
 # %% ../../nbs/31_data.protocol.ipynb #b62b4048
 def over_draws(
