@@ -1,9 +1,13 @@
-"""The test command behind `make test`: runs every notebook, then the checks of the house. Ends with `N passed, M failed`.
+"""The test command behind `make test`: runs every notebook and the checks of the house. Ends with `N passed, M failed`.
 
 usage: python .ci/check.py [--flags 'slow data'] [--only PATTERN]
+
+Two jobs run side by side, the longest first. Each is a process of its own, forked from this one after the heavy
+libraries are loaded, so that no notebook pays for their import and none leaves memory to the next.
 """
-import argparse, ast, configparser, filecmp, os, re, shutil, subprocess, sys, tempfile, time
-from concurrent.futures import ThreadPoolExecutor
+import argparse, ast, configparser, filecmp, json, multiprocessing, os, re, shutil, subprocess, sys, tempfile, time, warnings
+from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -11,6 +15,7 @@ cfg = configparser.ConfigParser(delimiters=['='])
 cfg.read(root/'settings.ini', encoding='utf-8')
 lib, nbs = root/cfg['DEFAULT']['lib_path'], root/cfg['DEFAULT']['nbs_path']
 bin_dir = Path(sys.executable).parent
+times = Path(__file__).with_name('seconds.json')
 
 
 def tool(name, *args, cwd=root, **env):
@@ -25,9 +30,10 @@ def notebooks(): return sorted(p for p in nbs.rglob('*.ipynb') if '.ipynb_checkp
 
 
 def run_notebook(path, flags=''):
-    "One notebook through nbdev_test; returns the problems found. Two run side by side, so each gets one thread."
-    code, out = tool('nbdev_test', '--path', path, '--n_workers', '0', '--flags', flags, OMP_NUM_THREADS='1')
-    return [] if code == 0 and 'Success.' in out else [out.strip()[-6000:]]
+    "One notebook as `nbdev_test` runs it; returns the problems found, which `test_nb` prints."
+    from nbdev.test import test_nb
+    passed, _ = test_nb(path, skip_flags=cfg['DEFAULT']['tst_flags'].split(), force_flags=flags.split(), basepath=root)
+    return [] if passed else ['failed']
 
 
 def check_generated():
@@ -124,16 +130,92 @@ def check_docstrings():
     return bad
 
 
-def report(title, problems, seconds):
-    print(f"{'ok  ' if not problems else 'FAIL'} {title} ({seconds:.0f} s)", flush=True)
-    for p in problems: print('     ' + p.replace('\n', '\n     '), flush=True)
-    return not problems
+def preload():
+    "Import what nearly every notebook needs, before jobs are forked. The library itself is left to the notebooks."
+    os.environ.update(MPLBACKEND='agg', OMP_NUM_THREADS='1')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')      # about other libraries' parts that nobody here calls
+        import fastai.vision.all, nbdev.test, timm, torch
+    torch.set_num_threads(1)
 
 
-def timed(f, *args):
-    t = time.time()
-    try: return f(*args), time.time()-t
-    except Exception as e: return [f'{type(e).__name__}: {e}'], time.time()-t
+def in_child(out, job, args):
+    "The body of a job's process: everything it prints and the problems it finds go to files named `out`."
+    with open(f'{out}.txt', 'w') as f:
+        os.dup2(f.fileno(), 1)
+        os.dup2(f.fileno(), 2)
+        try: problems = job(*args)
+        except Exception as e: problems = [f'{type(e).__name__}: {e}']
+        sys.stdout.flush()
+        sys.stderr.flush()
+    Path(f'{out}.json').write_text(json.dumps(problems))
+
+
+@dataclass
+class Job:
+    "One test: a function that returns a list of problems, run in a process of its own."
+    title: str
+    f: object
+    args: tuple
+    expected: float    # seconds it took when the times were last written
+
+    def start(self, folder, limit):
+        ctx = multiprocessing.get_context('fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn')
+        self.out = Path(folder)/re.sub(r'\W+', '_', self.title)
+        self.begun, self.limit = time.time(), limit
+        self.process = ctx.Process(target=in_child, args=(self.out, self.f, self.args))
+        self.process.start()
+        return self
+
+    @property
+    def late(self): return time.time() - self.begun > self.limit
+
+    def finish(self):
+        "Wait for the process, ending it where it is late; prints the result and returns whether it passed."
+        if self.late: self.process.kill()
+        self.process.join()
+        self.seconds = time.time() - self.begun
+        self.passed = not (problems := self.problems())
+        print(f"{'ok  ' if self.passed else 'FAIL'} {self.title} ({self.seconds:.0f} s)", flush=True)
+        for p in problems: print('     ' + p.replace('\n', '\n     '), flush=True)
+        return self
+
+    def problems(self):
+        answer = Path(f'{self.out}.json')
+        if not answer.exists(): problems = [f'ended by a signal or after {self.limit} s (exit code {self.process.exitcode})']
+        else: problems = json.loads(answer.read_text())
+        printed = Path(f'{self.out}.txt').read_text(errors='replace').strip()[-6000:]
+        return problems and [printed, *problems]
+
+
+def run_jobs(jobs, n=2, limit=900):
+    "Run `jobs`, `n` at once, the longest first; yields each as it ends."
+    waiting, running = sorted(jobs, key=lambda j: -j.expected), []
+    with tempfile.TemporaryDirectory() as folder:
+        while waiting or running:
+            while waiting and len(running) < n: running.append(waiting.pop(0).start(folder, limit))
+            wait([j.process.sentinel for j in running], timeout=10)
+            ended = [j for j in running if not j.process.is_alive() or j.late]
+            running = [j for j in running if j not in ended]
+            for j in ended: yield j.finish()
+
+
+def expected_seconds():
+    "What each job took when `--write-times` was last given; jobs that are not listed run first."
+    return json.loads(times.read_text()) if times.exists() else {}
+
+
+def all_jobs(only, flags):
+    "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
+    known = expected_seconds()
+    job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
+    checks = (check_generated, check_readme, check_evaluated, check_floors, check_docstrings)
+    return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
+        [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
+
+
+def print_slowest(done, n=10):
+    print(f'the {n} slowest, in seconds: ' + ', '.join(f'{Path(j.title).name} {j.seconds:.0f}' for j in sorted(done, key=lambda j: -j.seconds)[:n]))
 
 
 def main():
@@ -141,18 +223,20 @@ def main():
     ap.add_argument('--flags', default='', help="notebook flags to run too, such as 'slow data'")
     ap.add_argument('--only', default='', help='run only the notebooks whose path contains this, and no other check')
     ap.add_argument('--write-readme', action='store_true', help='write README.md from nbs/index.ipynb and stop')
+    ap.add_argument('--write-times', action='store_true', help='note how long each job took, for the order of the next run')
     a = ap.parse_args()
-    if a.write_readme: (root/'README.md').write_text(render_readme(), encoding='utf-8'); return 0
-    results = []
-    if not a.only:
-        for check in (check_generated, check_readme, check_evaluated, check_floors, check_docstrings):
-            results.append(report(check.__doc__.rstrip('.'), *timed(check)))
-    paths = [p for p in notebooks() if a.only in str(p.relative_to(nbs))]
-    with ThreadPoolExecutor(2) as pool:
-        jobs = [(p, pool.submit(timed, run_notebook, p, a.flags)) for p in paths]
-        for p, job in jobs: results.append(report(str(p.relative_to(root)), *job.result()))
-    print(f'{sum(results)} passed, {len(results)-sum(results)} failed')
-    return int(not all(results) or not results)
+    if a.write_readme:
+        (root/'README.md').write_text(render_readme(), encoding='utf-8')
+        return 0
+    begun = time.time()
+    preload()
+    done = list(run_jobs(all_jobs(a.only, a.flags)))
+    if a.write_times: times.write_text(json.dumps({j.title: round(j.seconds) for j in sorted(done, key=lambda j: j.title)}, indent=1) + '\n')
+    passed = sum(j.passed for j in done)
+    if len(done) > 1: print_slowest(done)
+    print(f'{time.time()-begun:.0f} seconds')
+    print(f'{passed} passed, {len(done)-passed} failed')
+    return int(passed < len(done) or not done)
 
 
 if __name__ == '__main__': sys.exit(main())
