@@ -23,11 +23,17 @@ def gradcam_pp(
     grads:Tensor # gradients of each image's score with respect to them (B, C, h, w)
 )->Tensor: # heat (B, h, w), not negative, not yet scaled
     "The Grad-CAM++ map of each image. Source: Chattopadhyay et al. 2018, eq. 10, 11 and 19."
-    g2 = grads.square()
-    below = 2*g2 + acts.sum((2, 3), keepdim=True)*g2*grads
-    alpha = torch.where(grads != 0, g2/(below + 1e-6), 0)
-    w = (alpha*grads.relu()).sum((2, 3), keepdim=True)
+    total = acts.sum((2, 3), keepdim=True).clamp(min=0)        # only maps that are not behind a ReLU can sum to less
+    up = grads.relu()
+    w = (up/(2 + total*up)).sum((2, 3), keepdim=True)
     return (w*acts).sum(1).relu()
+
+# %% ../nbs/61_gradcam.ipynb #c3ae55e7
+def _in_own_unit(acts, grads):
+    "`grads` (B, C, h, w) of each image's score, measured in the unit in which its contributions |A g| sum to 1."
+    tiny = torch.finfo(grads.dtype).tiny
+    g = grads/grads.abs().amax((1, 2, 3), keepdim=True).clamp(min=tiny)
+    return g/(acts*g).abs().sum((1, 2, 3), keepdim=True).clamp(min=tiny)
 
 # %% ../nbs/61_gradcam.ipynb #e98ebb50
 def similarity_to(
@@ -53,7 +59,7 @@ def heat(
     module:nn.Module=None, # where to look, a module giving (B, C, h, w); None for conv4_x, the attention included
     scale:bool=True # bring each map to at most 1 and to the images' size
 )->Tensor: # (B, H, W), or (B, h, w) as computed with `scale=False`
-    "Grad-CAM++ heat of each image for `target`; raises `ModelError` where the score does not depend on `module`."
+    "Grad-CAM++ heat of each image for `target`, whatever the target's unit; raises `ModelError` where the score does not depend on `module`."
     module, was = module or net.body.stage(4), net.training
     x = x.detach().as_subclass(Tensor).to(next(net.parameters()).device)
     try:
@@ -63,7 +69,8 @@ def heat(
             g, = torch.autograd.grad(score.sum(), h.stored, allow_unused=True)
     finally: net.train(was)
     if g is None: raise ModelError(f"{type(module).__name__}: the score does not depend on this module's output. Was the target computed from the network's output, without `no_grad`?")
-    maps = gradcam_pp(h.stored.detach().float(), g.float())
+    acts, g = h.stored.detach().float(), g.float()
+    maps = gradcam_pp(acts, _in_own_unit(acts, g))
     return _scaled(maps, x.shape[-2:]) if scale else maps
 
 def _scaled(maps, size):
@@ -134,8 +141,9 @@ def heat_share(
     "The share of each map's heat that falls inside its mask, `masks.float().mean((1, 2))` by chance; raises `ReIDError` where the two differ in size or masks are not bool."
     if masks.dtype != torch.bool: raise ReIDError(f"The masks are {masks.dtype}: make them bool, such as `masks > 0`, so that each place is either inside or not.")
     if maps.shape != masks.shape: raise ReIDError(f"The maps are {tuple(maps.shape)} and the masks {tuple(masks.shape)}: bring both to one size, with `F.interpolate` for the maps.")
-    total = maps.double().sum((1, 2))
-    return torch.where(total > 0, (maps.double()*masks.to(maps.device)).sum((1, 2))/total, float('nan'))
+    maps = maps.float() if maps.device.type == 'mps' else maps.double()          # Apple's GPUs have no float64
+    total = maps.sum((1, 2))
+    return torch.where(total > 0, (maps*masks.to(maps.device)).sum((1, 2))/total, float('nan'))
 
 # %% ../nbs/61_gradcam.ipynb #0ca6f07e
 def pointing(
