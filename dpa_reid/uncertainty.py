@@ -7,7 +7,7 @@ __all__ = ['retrieval_measures', 'paired_measures', 'FEW_IDENTITIES', 'hit_at', 
            'Comparison', 'plot_forest', 'compare']
 
 # %% ../nbs/43_uncertainty.ipynb #7d3c07a5
-import warnings
+import json
 from dataclasses import dataclass, field
 from itertools import combinations
 import numpy as np, pandas as pd
@@ -193,11 +193,10 @@ def plot(self:Intervals,
 
 # %% ../nbs/43_uncertainty.ipynb #33bd95c4
 def _few(C):
-    "A sentence where `C` clusters are too few, in a list."
+    "A sentence where `C` clusters are too few, in a list: it goes into `notes`, and so into every repr, report and file."
     if C >= FEW_IDENTITIES: return []
-    say = f"Only {C} identities: below {FEW_IDENTITIES} an interval hangs on which few vehicles were met, and cannot be trusted." if C > 1 else "One identity: no interval can be given."
-    warnings.warn(say, stacklevel=4)
-    return [say]
+    if C == 1: return ["One identity: no interval can be given."]
+    return [f"Only {C} identities: below {FEW_IDENTITIES} an interval hangs on which few vehicles were met, and cannot be trusted."]
 
 # %% ../nbs/43_uncertainty.ipynb #176ace74
 def _frames(K, names, *columns):
@@ -422,14 +421,30 @@ class Comparison:
     notes:list=field(default_factory=list) # what limits the result, sentences
 
 # %% ../nbs/43_uncertainty.ipynb #cec3662c
+def _least_p(n_identities, rounds=None):
+    "The smallest p-value that `n_identities` can give: all differences of one sign, in `rounds` random patterns where not all are tried."
+    least = 2.**(1-n_identities)
+    return least if rounds is None else max(least, 1/(1+rounds))
+
+@patch
+def _can_show(self:Comparison, alpha, n=None):
+    "Whether any difference could have a p-value of `alpha`."
+    C = {**self.variance.n, **(n or {})}.get('identities', 1)
+    return _least_p(C, None if self.boot is None else len(self.boot)) <= alpha + 1e-12
+
+# %% ../nbs/43_uncertainty.ipynb #72e787cd
 @patch
 def detectable(self:Comparison,
     power:float=.8, # chance to see it
-    n:dict=None # other numbers of a source than those at hand
-)->pd.Series: # a measure each, fraction of 1
-    "The smallest difference that would be shown with this `power`."
-    v, df = self.variance, self.variance.df(n)
-    return pd.Series(v.se(n)*(stats.t.ppf((1+self.level)/2, df) + stats.t.ppf(power, df)), self.table.index)
+    n:dict=None, # other numbers of a source than those at hand
+    comparisons:int=1 # of a table, corrected together: the first step of Holm's procedure divides 1 - level by it
+)->pd.Series: # a measure each, fraction of 1; infinite where so few identities can show nothing
+    "The smallest difference that would be shown with this `power`; raises `ReIDError` for fewer than one comparison."
+    if comparisons < 1: raise ReIDError(f"comparisons={comparisons}: give how many comparisons are corrected together, from 1 up.")
+    v, df, alpha = self.variance, self.variance.df(n), (1-self.level)/comparisons
+    size = v.se(n)*(stats.t.ppf(1-alpha/2, df) + stats.t.ppf(power, df))
+    if not self._can_show(alpha, n): size = np.where(np.isnan(size), size, np.inf)
+    return pd.Series(size, self.table.index)
 
 # %% ../nbs/43_uncertainty.ipynb #9d4288cf
 @patch
@@ -445,21 +460,36 @@ def _short_p(p): return '< .001' if p < .001 else (f'{p:.3f}' if p < .1 else f'{
 def _say_p(p): return f"p {'' if p < .001 else '= '}{_short_p(p)}"
 
 @patch
+def _undecided(self:Comparison, measure):
+    "The sentence where nothing could be shown whatever the difference; '' elsewhere."
+    (A, B), r, C = self.names, self.table.loc[measure], self.variance.n.get('identities', 1)
+    if r.difference == 0 and r.low == 0 == r.high:
+        return f"{A} and {B} have the same {measure} on every identity, {self._over}."
+    if np.isnan(r.low) or C == 1: return f"One identity says nothing of others: {B} - {A} = {100*r.difference:+.1f} {measure}."
+    if self._can_show(1-self.level): return ''
+    return (f"Undecided: {C} identities are too few to show a difference of any size (p can be no smaller than {_short_p(_least_p(C))}): "
+            f"{B} - {A} = {100*r.difference:+.1f} {measure}.")
+
+@patch(as_prop=True)
+def _over(self:Comparison): return ', '.join(f'{v} {k}' for k, v in self.variance.n.items())
+
+# %% ../nbs/43_uncertainty.ipynb #406849ae
+@patch
 def sentence(self:Comparison,
     measure:str='mAP' # a row of `table`
 )->str:
     "What may be said about the difference."
-    (A, B), r, over = self.names, self.table.loc[measure], ', '.join(f'{v} {k}' for k, v in self.variance.n.items())
-    if r.difference == 0 and r.low == 0 == r.high: return f"{A} and {B} have the same {measure} on every identity, {over}."
-    if np.isnan(r.low) or self.variance.n.get('identities') == 1: return f"One identity says nothing of others: {B} - {A} = {100*r.difference:+.1f} {measure}."
+    if said := self._undecided(measure): return said
+    (A, B), r = self.names, self.table.loc[measure]
     low, high = 100*r.low, 100*r.high
     f = '.2f' if high - low < .5 else '.1f'
-    if not self.shown(measure):
-        torn = '; interval and p-value do not agree' if r.low*r.high > 0 or r.p <= 1-self.level else ''
-        seen = f"; a difference of {100*self.detectable()[measure]:{f}} would have been seen with 80% power"
-        return f"No difference in {measure} was shown: {B} - {A} = {100*r.difference:+{f}}, {100*self.level:g}% CI {low:{f}} to {high:{f}}, {over} ({_say_p(r.p)}){torn}{seen}."
-    best, low, high = (B, low, high) if r.difference > 0 else (A, -high, -low)
-    return f"{best} is better by {100*abs(r.difference):{f}} {measure}, {100*self.level:g}% CI {low:{f}} to {high:{f}}, {over} ({_say_p(r.p)})."
+    if self.shown(measure):
+        best, low, high = (B, low, high) if r.difference > 0 else (A, -high, -low)
+        return (f"{best} is better by {100*abs(r.difference):{f}} {measure}, {100*self.level:g}% CI {low:{f}} to {high:{f}}, "
+                f"{self._over} ({_say_p(r.p)}).")
+    torn = '; interval and p-value do not agree' if r.low*r.high > 0 or r.p <= 1-self.level else ''
+    return (f"No difference in {measure} was shown: {B} - {A} = {100*r.difference:+{f}}, {100*self.level:g}% CI {low:{f}} to {high:{f}}, "
+            f"{self._over} ({_say_p(r.p)}){torn}; a difference of {100*self.detectable()[measure]:{f}} would have been seen with 80% power.")
 
 # %% ../nbs/43_uncertainty.ipynb #eeb12e7f
 @patch
@@ -472,11 +502,21 @@ def _repr_markdown_(self:Comparison):
     return '\n\n'.join([f'**{self.sentence()}**', '\n'.join([head, *rows]), *self.notes])
 
 # %% ../nbs/43_uncertainty.ipynb #6c256720
+def _plain(v): return float(v) if np.isfinite(v) else None
+
 @patch
-def to_dict(self:Comparison)->dict: # plain numbers and lists, ready for `json.dump`
-    "The comparison without the resampled differences, single queries and identities."
-    rows = {m: {k: None if np.isnan(v) else float(v) for k, v in r.items()} for m, r in self.table.iterrows()}
-    return dict(names=list(self.names), level=self.level, n=self.variance.n, n_queries=self.n_queries, scores=rows, sentence=self.sentence(), notes=self.notes)
+def to_dict(self:Comparison,
+    per_query:bool=False # also the tables `identities` and `queries`
+)->dict: # plain numbers and lists, ready for `json.dump`; what is not a finite number is None
+    "Everything but the resampled differences: scores, p-values, what is shown, what could have been, variance by source, notes."
+    can = self.detectable()
+    rows = {m: {k: _plain(v) for k, v in r.items()} | dict(shown=self.shown(m), detectable=_plain(can[m]), sentence=self.sentence(m))
+            for m, r in self.table.iterrows()}
+    d = dict(names=list(self.names), level=self.level, n=self.variance.n, n_queries=self.n_queries, n_identities=len(self.identities),
+             scores=rows, sentence=self.sentence(), notes=self.notes, variance=self.variance.to_dict())
+    if not per_query: return d
+    records = lambda t: None if t is None else json.loads(t.to_json(orient='records', double_precision=10, default_handler=str))
+    return d | dict(identities=records(self.identities.reset_index()), queries=records(self.queries))
 
 # %% ../nbs/43_uncertainty.ipynb #93d3a29a
 def plot_forest(
@@ -546,8 +586,12 @@ def _pair(a, b, names):
 def _limits(v, n_ids, names):
     "Sentences on what the comparison cannot say."
     lone = [m for m in names if f'seeds of {m}' not in v.n]
-    one = [f"One training of {' and of '.join(lone)}: this compares networks, and says nothing of how much another seed would change."] if lone else []
-    return _few(n_ids) + one
+    two = [m for m in names if v.n.get(f'seeds of {m}') == 2]
+    said = _few(n_ids)
+    if lone: said.append(f"One training of {' and of '.join(lone)}: this compares networks, and says nothing of how much another seed would change.")
+    if two: said.append(f"Two trainings of {' and of '.join(two)}: from two the spread between seeds is hardly known, and in simulations "
+                        "7 in 100 comparisons without a difference were called one, not 5. Three or more are better.")
+    return said
 
 # %% ../nbs/43_uncertainty.ipynb #595eb59f
 def compare(
@@ -570,7 +614,8 @@ def compare(
     if len(a) == len(b) == len(a[0]) == 1: ends, p, boot = _one_each(a[0][0], b[0][0], level, n, seed, measures, groups)
     else:
         half = v.half_width(level)
-        ends, p = (mb-ma-half, mb-ma+half), 2*stats.t.sf(np.abs(mb-ma)/np.maximum(v.se(), 1e-300), v.df())
+        p = 2*stats.t.sf(np.abs(mb-ma)/np.maximum(v.se(), 1e-300), v.df())
+        ends, p = (mb-ma-half, mb-ma+half), np.maximum(p, _least_p(len(ids)))
     per = [_queries(x, y, groups) for x, y in zip(zip(*a), zip(*b))]
     table = pd.DataFrame(dict(a=ma, b=mb, difference=mb-ma, low=ends[0], high=ends[1], p=p), index=list(measures))
     return Comparison(table, tuple(names), level, v, q, _changes(pd.concat(per), 'pid'), per[0] if len(per) == 1 else None, boot, _limits(v, len(ids), names))
@@ -589,13 +634,14 @@ def _smallest(enough, top=10**6):
 def needed(self:Comparison,
     difference:float, # to be seen, fraction of 1: .005 is half a point
     power:float=.8, # chance to see it
-    measure:str='mAP' # a row of `table`
+    measure:str='mAP', # a row of `table`
+    comparisons:int=1 # of a table, corrected together, as in `detectable`
 )->pd.DataFrame: # a row a source: now, needed (None: no number is enough)
     "How many of each source would show a `difference`, the others staying as they are; seeds are counted for both models alike. Sources of which there was one are unknown and not listed."
     if not difference > 0: raise ReIDError(f"difference={difference}: give a size above 0, as a fraction of 1; half a point is .005.")
     n, rows = self.variance.n, {}
     seeds = [f for f in n if f.startswith('seeds of')]
     for name, group in {**{f: [f] for f in n if f not in seeds}, **({'seeds of each': seeds} if seeds else {})}.items():
-        enough = lambda k: self.detectable(power, dict.fromkeys(group, k))[measure] <= difference
+        enough = lambda k: self.detectable(power, dict.fromkeys(group, k), comparisons)[measure] <= difference
         rows[name] = dict(now=' and '.join(str(n[f]) for f in group), needed=_smallest(enough))
     return pd.DataFrame(list(rows.values()), index=list(rows), dtype=object)
