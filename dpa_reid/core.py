@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'some', 'fit_state', 'versions', 'data_checksum', 'TensorPID', 'ReIDOutput',
            'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'n_cores', 'machine_load', 'default_threads',
-           'set_threads', 'load_remark', 'atomic_path']
+           'set_threads', 'load_remark', 'atomic_path', 'max_pixels', 'open_image', 'rgb_image']
 
 # %% ../nbs/00_core.ipynb #bd476de7
 import hashlib, multiprocessing, os, platform
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 import numpy as np, torch
+from PIL import Image
 from fastai.torch_core import TensorCategory, default_device
 from fastcore.basics import fastuple
 
@@ -195,3 +196,48 @@ def atomic_path(
         os.replace(tmp, path)
         if os.name == 'posix': _sync(path.parent)
     finally: tmp.unlink(missing_ok=True)
+
+# %% ../nbs/00_core.ipynb #398225a5
+def max_pixels()->int:
+    "How many pixels an image may have: 40 million, or what the environment variable DPA_REID_MAX_PIXELS says."
+    text = os.environ.get('DPA_REID_MAX_PIXELS', '40000000')
+    if not text.isdecimal():
+        raise DataError(f"DPA_REID_MAX_PIXELS is {text!r}: give a number of pixels such as 40000000.")
+    return int(text)
+
+# %% ../nbs/00_core.ipynb #74fa3c4b
+def _refuse(im):
+    "Raises `DataError` for an opened image that should not be decoded."
+    n = im.width*im.height
+    if not n: raise DataError("it has no pixels")
+    if n > max_pixels():
+        raise DataError(f"it has {n:,} pixels and {max_pixels():,} are allowed; "
+                        "make it smaller, or set the environment variable DPA_REID_MAX_PIXELS")
+    if im.format == 'EPS': raise DataError("it is PostScript, a program that would be run")
+
+@contextmanager
+def open_image(
+    file # path of an image file, or its bytes as an open file
+):
+    "Yields the image, opened and not yet decoded; all that goes wrong until the block ends is a `DataError` that names the file."
+    try:
+        if not hasattr(file, 'read') and not os.path.isfile(file): raise DataError("there is no such file")
+        with Image.open(file) as im:
+            _refuse(im)
+            yield im
+    except Exception as e:                                # a damaged file may raise anything at all in a decoder
+        why = "it has too many pixels" if isinstance(e, Image.DecompressionBombError) else str(e) or type(e).__name__
+        raise DataError(f"{file}: cannot be read as an image ({why}). `drop_unreadable` finds such files before training.") from e
+
+# %% ../nbs/00_core.ipynb #7063efe8
+def rgb_image(
+    im:Image.Image # any mode
+)->Image.Image: # RGB, 8 bits a channel
+    "The image as RGB, with the upper 8 of 16 bits; raises `DataError` for a mode whose range is not known. Transparency is dropped."
+    if im.mode == 'RGB': return im
+    deep = im.mode.startswith('I;16') or im.mode == 'I' and im.format in ('PNG', 'PPM')      # these two hold 16 bits as 32
+    if deep: return Image.fromarray((np.asarray(im) >> 8).astype(np.uint8)).convert('RGB')
+    if im.mode in ('I', 'F'):
+        raise DataError(f"its pixels are of mode {im.mode}, {'fractions' if im.mode == 'F' else '32-bit numbers'} of unknown range; "
+                        "scale them to 8 bits and save it again")
+    return im.convert('RGB')
