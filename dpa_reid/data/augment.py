@@ -28,8 +28,8 @@ def squash(
 def rgb_tensor(
     im:Image.Image # any mode
 )->Tensor: # (3, h, w), uint8
-    "An open image as RGB; a transparent pixel keeps the colour below."
-    return torch.from_numpy(np.array(im if im.mode == 'RGB' else im.convert('RGB'))).permute(2, 0, 1)
+    "An open image as RGB; a transparent pixel keeps the color below. Raises `DataError` as `rgb_image` does."
+    return torch.from_numpy(np.array(rgb_image(im))).permute(2, 0, 1)
 
 # %% ../../nbs/33_data.augment.ipynb #eab3446c
 def read_image(
@@ -37,11 +37,10 @@ def read_image(
     size # (height, width) in pixels
 )->TensorImage: # RGB (3, *size), uint8
     "The image at `path`, squashed to `size`; raises `DataError` where it cannot be decoded."
-    try:
-        with Image.open(path) as im:
-            im.draft('RGB', (2*size[1], 2*size[0]))
-            return squash(rgb_tensor(im), size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e: raise DataError(f"{path}: cannot be read as an image ({e}). `drop_unreadable` finds such files before training.") from e
+    with open_image(path) as im:
+        im.draft('RGB', (2*size[1], 2*size[0]))
+        x = rgb_tensor(im)
+    return squash(x, size)
 
 # %% ../../nbs/33_data.augment.ipynb #a45a7425
 class ReadImage(Transform):
