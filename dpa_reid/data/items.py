@@ -104,13 +104,14 @@ def check_manifest(
 def can_read(
     path # image file
 )->bool:
-    "Whether the image at `path` decodes to its last byte."
+    "Whether the image at `path` decodes to its last byte, into pixels that can be read as RGB."
     try:
-        with Image.open(path) as im:
+        with open_image(path) as im:
             im.draft('L', (1, 1))
             im.load()
+            rgb_image(im)
         return True
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError): return False
+    except DataError: return False
 
 # %% ../../nbs/30_data.items.ipynb #507a8134
 def drop_unreadable(
