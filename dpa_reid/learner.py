@@ -39,7 +39,7 @@ def _line(default, doc): return field(default=default, metadata=dict(doc=doc))
 class Recipe:
     "All choices around a network, as plain data: batches, augmentation, head, losses, optimiser, schedule."
     name:str
-    size:int = _line(256, "side of the input in pixels, reached by bicubic resizing without regard to aspect")
+    size:int|tuple = _line(256, "side of the input in pixels, or (height, width), reached by bicubic resizing without regard to aspect")
     P:int = _line(16, "identities a batch")
     K:int = _line(4, "images an identity in a batch")
     cams_first:bool = _line(True, "an identity's images in a batch come from different cameras where it has them (balanced sampling)")
@@ -63,12 +63,22 @@ class Recipe:
     adam:bool = _line(False, "Adam in place of SGD with momentum .9")
     lr:float = _line(3.5e-5, "base learning rate")
     wd:float = _line(5e-4, "weight decay, added to the gradient, of norms and biases too")
-    warmup:int = _line(0, "iterations of linear warm-up from a tenth of the base rate")
+    warmup:float = _line(0., "epochs of linear warm-up from a tenth of the base rate")
+    warmup_iters:int = _line(0, "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
     steps_at:tuple = _line((), "epochs at which the rate falls to a tenth; empty for the cosine")
     cosine_delay:int = _line(0, "epochs before the cosine begins")
     cosine_final:float = _line(0., "share of the base rate at which the cosine ends")
-    freeze:int = _line(0, "iterations during which the backbone, attention included, stays fixed")
+    freeze:float = _line(0., "epochs during which the backbone, attention included, stays fixed")
+    freeze_iters:int = _line(0, "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
     epochs:int = _line(60, "epochs")
+
+    def __post_init__(self):
+        for k in ('size', 'steps_at'):               # JSON turns tuples into lists
+            if isinstance(getattr(self, k), list): object.__setattr__(self, k, tuple(getattr(self, k)))
+        for k in ('warmup', 'freeze'):
+            epochs, iters = getattr(self, k), getattr(self, f'{k}_iters')
+            if epochs < 0 or iters < 0: raise ReIDError(f"Recipe {self.name!r}: {k}={epochs}, {k}_iters={iters}; give numbers from 0 up.")
+            if epochs and iters: raise ReIDError(f"Recipe {self.name!r} gives {k}={epochs:g} epochs and {k}_iters={iters} iterations: set one of the two to 0.")
 
 # %% ../nbs/52_learner.ipynb #3c637d51
 def recipe_table(
@@ -88,17 +98,25 @@ def recipe_table(
 def _repr_markdown_(self:Recipe): return recipe_table(self)
 
 # %% ../nbs/52_learner.ipynb #461131df
-veri_uav = Recipe('veri_uav', P=8, K=4, augmix=1., smoothing_form='paper', margin=.3, lr=3.5e-5, warmup=3000)
+veri_uav = Recipe('veri_uav', P=8, K=4, augmix=1., smoothing_form='paper', margin=.3, lr=3.5e-5, warmup=3000/306)
 veri_uav_released = Recipe('veri_uav_released', P=2, K=16, autoaug=.1, flip=.5, pad=10, erase=.5, ceil_pool=True, circle=True, smoothing_form='released',
-    metric_on='emb', lr=3.5e-5, warmup=3000, cosine_delay=30, cosine_final=2.2, freeze=3000)
+    metric_on='emb', lr=3.5e-5, warmup_iters=3000, cosine_delay=30, cosine_final=2.2, freeze_iters=3000)
 
 # %% ../nbs/52_learner.ipynb #3d27da7c
-vru = Recipe('vru', augmix=1., smoothing_form='paper', margin=.3, adam=True, lr=1e-4, warmup=2000, steps_at=(30, 50))
+vru = Recipe('vru', augmix=1., smoothing_form='paper', margin=.3, adam=True, lr=1e-4, warmup=2000/1258, steps_at=(30, 50))
 vru_released = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5, gem_learnable=False, ceil_pool=True, smoothing_form='released',
-    weighted_mining=True, adam=True, lr=1e-4, warmup=2000, steps_at=(31, 51))
+    weighted_mining=True, adam=True, lr=1e-4, warmup_iters=2000, steps_at=(31, 51))
+
+# %% ../nbs/52_learner.ipynb #4ab74c94
+@patch
+def iterations(self:Recipe,
+    n_iter:int # iterations in an epoch, `len(dls.train)`
+)->tuple: # iterations of warm-up, iterations with a frozen backbone
+    "How long warm-up and frozen start last on a data set."
+    return tuple(getattr(self, f'{k}_iters') or round(n_iter*getattr(self, k)) for k in ('warmup', 'freeze'))
 
 # %% ../nbs/52_learner.ipynb #e09c8d58
-scratch = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, adam=True, lr=1e-3, wd=1e-4, warmup=40, epochs=25)
+scratch = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, adam=True, lr=1e-3, wd=1e-4, warmup=1, epochs=25)
 
 # %% ../nbs/52_learner.ipynb #5d020dda
 @patch
@@ -131,6 +149,27 @@ def decay(self:Recipe):
     "The decay of the learning rate, for `fit_warmup`."
     return partial(steps, at=tuple(self.steps_at)) if self.steps_at else partial(cosine, delay=self.cosine_delay, final=self.cosine_final)
 
+# %% ../nbs/52_learner.ipynb #e367a9b1
+def _longer(what, n, total): return f"{what} {n:,} of {total:,} iterations" if n > total/3 else None
+
+@patch
+def remark(self:Recipe,
+    n_iter:int, # iterations in an epoch
+    n_epoch:int=None # epochs of the run; None for the recipe's
+)->str: # '' where there is nothing to say
+    "One sentence on what the schedule cannot do in a run of this length."
+    n_epoch = ifnone(n_epoch, self.epochs)
+    total, (warmup, freeze) = n_epoch*n_iter, self.iterations(n_iter)
+    late, early = [m for m in self.steps_at if m >= n_epoch], [m for m in self.steps_at if m*n_iter < warmup]
+    waits = not self.steps_at and self.cosine_delay >= n_epoch
+    found = L(_longer('the warm-up takes', warmup, total), _longer('the backbone stays frozen for', freeze, total),
+              f"the run ends before the rate falls at epoch {some(late)}" if late else None,
+              f"the fall of the rate at epoch {some(early)} comes within the warm-up" if early else None,
+              f"the run ends before the cosine begins at epoch {self.cosine_delay}" if waits else None).filter()
+    if not found: return ''
+    return (f"Recipe {self.name!r} does not fit {n_epoch} epochs of {n_iter:,} iterations: {'; '.join(found)}. "
+            "Train for longer, or change these lines of the recipe with `dataclasses.replace`.")
+
 # %% ../nbs/52_learner.ipynb #d1619a7c
 @patch
 @delegates(reid_dls)
@@ -161,9 +200,10 @@ def reid_learner(
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
     net = reid_net(arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights, **recipe.head())
+    net.to(dls.device)                               # before any optimizer state is made or loaded
     loss, parts = recipe.loss(), LossParts()
     learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(ifnone(fused, torch.device(dls.device or 'cpu').type == 'cuda')), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True, splitter=reid_splitter,
-                    metrics=parts.metrics(loss.names) + retrieval_metrics(junk=junk) + L(metrics), cbs=[parts, NoValidLoss(), AutoCast(), LayOut()] + L(cbs), **kwargs)
+                    metrics=parts.metrics(loss.names) + retrieval_metrics(junk=junk) + L(metrics), cbs=[parts, NoValidLoss(), StopOnNaN(), AutoCast(), LayOut()] + L(cbs), **kwargs)
     learn.recipe = recipe
     return learn
 
@@ -172,13 +212,17 @@ def reid_learner(
 @delegates(Learner.fit_warmup, but=['lr', 'warmup', 'start', 'decay'])
 def fit_recipe(self:Learner,
     n_epoch:int=None, # epochs; None for the recipe's number
+    lr=None, # base rate, or `slice(lowest, highest)` over the groups; None for the recipe's
+    eval_every:int=1, # epochs between two validations; the last is always validated
     cbs=None, # further callbacks for this fit
     **kwargs
 ):
-    "Fit with the recipe's rate, warm-up, decay and frozen start."
-    r = self.recipe
-    cbs = L(cbs) + L(FreezeFor(r.freeze) if r.freeze else None)
-    self.fit_warmup(ifnone(n_epoch, r.epochs), r.lr, warmup=r.warmup, decay=r.decay(), cbs=cbs, **kwargs)
+    "Fit with the recipe's rate, warm-up, decay and frozen start; prints a sentence where the schedule does not fit the run."
+    r, n_iter = self.recipe, len(self.dls.train)
+    n_epoch, (warmup, freeze) = ifnone(n_epoch, r.epochs), r.iterations(n_iter)
+    if text := r.remark(n_iter, n_epoch): print(text)
+    own = [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
+    self.fit_warmup(n_epoch, ifnone(lr, r.lr), warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)
 
 # %% ../nbs/52_learner.ipynb #3b42aa84
 @torch.no_grad()

@@ -327,7 +327,7 @@ class SupConLoss(PairLoss):
 
 # %% ../nbs/40_losses.ipynb #100aa05f
 class ReIDLoss(LossBase):
-    "`weights[0]*id_loss + weights[1]*metric_loss` on a `ReIDOutput`, the parts kept in `.parts`; NaN on a plain tensor, the evaluation embeddings. Source: eq. 15."
+    "`weights[0]*id_loss + weights[1]*metric_loss` on a `ReIDOutput`, the parts kept in `.parts`; 0 on a plain tensor, the evaluation embeddings. Source: eq. 15."
     def __init__(self,
         id_loss=None, # callable `(logits, y) -> scalar` such as `LabelSmoothingCE()`, or None
         metric_loss=None, # callable `(embeddings, y) -> scalar` such as `HardTripletLoss()`, or None
@@ -361,10 +361,10 @@ def decodes(self:ReIDLoss, x:Tensor)->Tensor:
 def forward(self:ReIDLoss,
     out, # `ReIDOutput` in training; embeddings (B, D) in evaluation
     y:Tensor # identities (B,)
-)->Tensor: # scalar; NaN in evaluation, (B,) of them when `reduction` is 'none'
+)->Tensor: # scalar; 0 in evaluation, (B,) of them when `reduction` is 'none'
     "The weighted sum, eq. 15; sets `parts`."
     self.parts = {}
-    if not isinstance(out, tuple): return torch.full((len(out),) if self.reduction == 'none' else (), float('nan'), device=out.device)
+    if not isinstance(out, tuple): return torch.zeros(len(out) if self.reduction == 'none' else (), device=out.device)
     out = ReIDOutput(*out)
     ins = dict(id_loss=out.logits, metric_loss=getattr(out, self.metric_on))
     losses = {n: getattr(self, n)(ins[n], y) for n in self.names}
