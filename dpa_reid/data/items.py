@@ -12,11 +12,11 @@ __all__ = ['columns', 'splits', 'veri_uav_name', 'VERI_UAV', 'vru_tests', 'VRU',
            'read_vehicleid', 'read_veri_wild', 'read_folders', 'which_dataset', 'read_dataset']
 
 # %% ../../nbs/30_data.items.ipynb #5a6edc50
-import os, pickle, re, warnings
+import io, os, pickle, pickletools, re, warnings
 import xml.etree.ElementTree as ET
 import numpy as np, pandas as pd
-from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from PIL import Image
@@ -418,14 +418,68 @@ VRU = Dataset('VRU', read_vru, _is_vru, None, dict(train=(80532, 7085), test=(91
      "A vehicle with a single test image can give no query; some code leaves it in the gallery, some leaves it out."))
 
 # %% ../../nbs/30_data.items.ipynb #9f09d673
-def _encode(text, encoding):
-    if encoding.lower().replace('-', '') != 'latin1': raise pickle.UnpicklingError(f'wants the encoding {encoding!r}')
-    return text.encode('latin1')                                   # how protocol 2 stores the bytes of an array
+class _Kind:
+    "The type of an array's values as a pickle describes it: numbers, text or objects, never records."
+    plain = re.compile(r'\?|b1|O8?|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,5}', re.A)
+    def __init__(self, code, *_):
+        if not (isinstance(code, str) and self.plain.fullmatch(code)):
+            raise pickle.UnpicklingError(f'wants an array of {str(code)[:40]!r}')
+        self.real = np.dtype(code)
+    def __setstate__(self, state):
+        if any(s is not None for s in state[2:5]): raise pickle.UnpicklingError('wants an array of records')
+        if state[1] in ('<', '>'): self.real = self.real.newbyteorder(state[1])
 
-_plain = {**{(m, t.__name__): t for m in ('builtins', '__builtin__') for t in (list, dict, tuple, set, frozenset, int, float, complex, bool, str, bytes, bytearray)},
-          ('collections', 'OrderedDict'): OrderedDict, ('collections', 'defaultdict'): defaultdict, ('_codecs', 'encode'): _encode,
-          ('numpy', 'ndarray'): np.ndarray, ('numpy', 'dtype'): np.dtype,
-          **{(f'numpy.{c}.{m}', f.__name__): f for c in ('core', '_core') for m, f in (('multiarray', np.zeros(1).__reduce__()[0]), ('multiarray', np.float64(0).__reduce__()[0]), ('numeric', np.zeros(1).__reduce_ex__(5)[0]))}}
+# %% ../../nbs/30_data.items.ipynb #088c96cf
+def _raw(data, *encoding):
+    "Bytes, which Python 2 and old protocols wrote as text."
+    if isinstance(data, str) and encoding in ((), ('latin1',), ('latin-1',)): return data.encode('latin1')
+    if isinstance(data, (bytes, bytearray)) and not encoding: return bytes(data)
+    raise pickle.UnpicklingError(f'wants bytes from {type(data).__name__}')
+
+def _values(data, kind, shape, order='C'):
+    "An array of this data; raises `ValueError` where data and shape do not fit."
+    if not isinstance(kind, _Kind): raise pickle.UnpicklingError('wants an array of unknown type')
+    if not kind.real.hasobject: flat = np.frombuffer(_raw(data), kind.real) if len(data) else np.empty(0, kind.real)
+    elif isinstance(data, list): flat = np.fromiter(data, object, len(data))
+    else: raise pickle.UnpicklingError('wants an array of objects on memory')
+    if kind.real.kind == 'U': flat.tolist()                                   # raises where a number is no character
+    return flat.reshape(shape, order=order)
+
+class _Array(np.ndarray):
+    "An array that a pickle can fill once."
+    def __setstate__(self, state):
+        *_, shape, kind, fortran, data = state
+        if self.size: raise pickle.UnpicklingError('wants to fill an array twice')
+        super().__setstate__(_values(data, kind, shape, 'F' if fortran else 'C').__reduce__()[2])
+
+# %% ../../nbs/30_data.items.ipynb #7074b271
+def _empty_array(*_): return np.ndarray.__new__(_Array, (0,), 'b')            # its values follow
+
+def _scalar(kind, data): return _values(data, kind, ()).item()
+
+def _from_buffer(data, kind, shape, order, axes=None):
+    if order == 'K' and axes is not None: return _values(data, kind, shape).transpose(axes).view(_Array)
+    return _values(data, kind, shape, order).view(_Array)
+
+def _bytes(*data): return _raw(*data) if data else b''
+
+def _bytearray(*data): return bytearray(_bytes(*data))
+
+def _dict(*pairs): return dict(*pairs)
+
+def _default_dict(factory=None, *pairs): return dict(*pairs)
+
+def _plain_things():
+    "Module and name -> what a pickle gets for it."
+    named = {t: t for t in ('list', 'dict', 'tuple', 'int', 'long', 'float', 'bool', 'str', 'unicode')}
+    builtin = named | dict(set=set, frozenset=frozenset, complex=complex, bytes=_bytes, bytearray=_bytearray)
+    numpy = {'multiarray': dict(_reconstruct=_empty_array, scalar=_scalar), 'numeric': dict(_frombuffer=_from_buffer)}
+    modules = {'builtins': builtin, '__builtin__': builtin, '_codecs': dict(encode=_raw),
+               'collections': dict(OrderedDict=_dict, defaultdict=_default_dict), 'numpy': dict(ndarray='ndarray', dtype=_Kind)}
+    modules |= {f'numpy.{core}.{m}': things for core in ('core', '_core') for m, things in numpy.items()}
+    return {(m, name): thing for m, things in modules.items() for name, thing in things.items()}
+
+_plain = _plain_things()
 
 # %% ../../nbs/30_data.items.ipynb #5fac9bd3
 class PlainUnpickler(pickle.Unpickler):
@@ -433,7 +487,51 @@ class PlainUnpickler(pickle.Unpickler):
     def find_class(self, module, name):
         "The plain thing of that name; raises `UnpicklingError` for any other."
         if (module, name) not in _plain: raise pickle.UnpicklingError(f"wants {module}.{name}, which is no plain data")
-        return _plain[module, name]
+        thing = _plain[module, name]
+        return thing if isinstance(thing, (type, str)) else partial(thing)     # new each time: a pickle may set attributes
+
+# %% ../../nbs/30_data.items.ipynb #b6b13650
+def _measure(ops, length, newest=5, deep=50, large=10**8):
+    "Raises `UnpicklingError` where an instruction goes beyond protocol, depth, size, or the file's `length` as a place in the memo."
+    stack, marks, memo = [], [], {}                                           # depth and size of values; where marks are
+    for op, arg, _ in ops:
+        name = op.name
+        if op.proto > newest: raise pickle.UnpicklingError('mixes protocols')
+        if name in _puts:
+            place = len(memo) if arg is None else arg
+            if not 0 <= place <= length: raise pickle.UnpicklingError(f'wants place {place} of the memo')
+            memo[place] = stack[-1]
+        elif name in _gets: stack.append(memo[arg])
+        elif name == 'DUP': stack.append(stack[-1])
+        elif name == 'MARK': marks.append(len(stack))
+        elif name == 'POP' and marks and marks[-1] == len(stack): marks.pop()
+        elif op.stack_before:
+            depth, size = _result(op, stack, marks)
+            if depth > deep or size > large: raise pickle.UnpicklingError('nests its values too deep or repeats them too often')
+        elif op.stack_after: stack.append([1, 1])
+
+_puts, _gets = {'PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'}, {'GET', 'BINGET', 'LONG_BINGET'}
+_grow = {'APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'ADDITEMS', 'BUILD'}     # change the value below
+
+def _result(op, stack, marks):
+    "Take from the stack what an instruction takes and put there what it leaves, which is returned."
+    before, marked = op.stack_before, pickletools.markobject in op.stack_before
+    below = before.index(pickletools.markobject) if marked else len(before)
+    start = (marks.pop() if marked else len(stack)) - below
+    if start < 0: raise pickle.UnpicklingError('takes a value that is not there')
+    taken = stack[start:]
+    del stack[start:]
+    if not op.stack_after: return 0, 0
+    value = taken.pop(0) if op.name in _grow else [1, 1]
+    for depth, size in taken: value[0], value[1] = max(value[0], depth + 1), value[1] + size
+    stack.append(value)
+    return value
+
+def _survey(data):
+    "Raises `UnpicklingError` where `_measure` does, and `ValueError` where an instruction is cut or unknown."
+    try: _measure(pickletools.genops(data), len(data))
+    except UnicodeDecodeError:                                                # protocol 0 wrote bytes as text: '\xe9'
+        _measure(pickletools.genops(data.replace(rb'\x', b'/x')), len(data), newest=0)
 
 # %% ../../nbs/30_data.items.ipynb #9c4c6f39
 def read_pickle(
@@ -441,39 +539,60 @@ def read_pickle(
     what:str='' # what the file does, for the message
 ): # lists, dictionaries, numbers, text, arrays
     "The content of a pickle of plain data; raises `DataError` where it is missing, damaged, or wants to build anything else."
-    with open(need_file(file, what), 'rb') as f:
-        try: return PlainUnpickler(f, encoding='latin1').load()
-        except Exception as e: raise DataError(f"{file}: cannot be read as plain data ({e or type(e).__name__}). It may be damaged, or no file of this data set; nothing in it was run.") from e
+    data = need_file(file, what).read_bytes()
+    try:
+        _survey(data)
+        return PlainUnpickler(io.BytesIO(data), encoding='latin1').load()
+    except Exception as e:
+        raise DataError(f"{file}: cannot be read as plain data ({str(e)[:200] or type(e).__name__}). It may be damaged, "
+                        "or no file of this data set; nothing in it was run.") from e
 
 # %% ../../nbs/30_data.items.ipynb #348fb373
 vrai_name = re.compile(r'(?P<pid>\d{1,18})_(?P<camid>\d{1,9})_(?P<frame>\d+)\.jpe?g', re.I | re.A)
 vrai_test_name = re.compile(r'(?P<token>[^_]+)_C(?P<camid>\d{1,9})\.jpe?g', re.I | re.A)
 
 # %% ../../nbs/30_data.items.ipynb #40504fbb
-def _entry(data, key, file):
-    "`data[key]`; raises `DataError` that says what is there instead."
-    if not isinstance(data, dict) or key not in data: raise DataError(f"{file}: has no entry {key!r}, only {some(data, 12) if isinstance(data, dict) else type(data).__name__}. Is it the file of this data set?")
-    if not hasattr(data[key], '__len__'): raise DataError(f"{file}: its entry {key!r} is {data[key]!r} and should be a list. Copy it again.")
-    return data[key]
+def _entry(data, key, file, kind=list):
+    "The list, or the dictionary, `data[key]`; raises `DataError` that says what is there instead."
+    if not isinstance(data, dict) or key not in data:
+        holds = f"only {some(map(_shown, data), 12)}" if isinstance(data, dict) else f"it is a {type(data).__name__}"
+        raise DataError(f"{file}: has no entry {key!r}, {holds}. Is it the file of this data set?")
+    value = data[key].tolist() if isinstance(data[key], np.ndarray) and kind is list else data[key]
+    value = list(value) if kind is list and isinstance(value, (tuple, set, dict)) else value
+    if not isinstance(value, kind): raise DataError(f"{file}: its entry {key!r} is of type {type(value).__name__} and should be a {kind.__name__}. Copy it again.")
+    return value
+
+def _shown(value): return value if isinstance(value, str) else f'<{value}>' if isinstance(value, (int, float)) else f'<{type(value).__name__}>'
+
+def _lists(value, deep=4):
+    "Arrays and tuples as lists."
+    if isinstance(value, np.ndarray): return value.tolist()
+    return [_lists(v, deep-1) for v in value] if deep and isinstance(value, (list, tuple)) else value
 
 # %% ../../nbs/30_data.items.ipynb #a12f31a8
-def _vrai_names(names, pattern, form, folders, file, odd):
-    "Rows for the images that a pickle names."
-    hits = [pattern.fullmatch(str(n)) for n in names]
-    tell([os.path.join(file, str(n)) for n, h in zip(names, hits) if not h], odd, file, form)
+def _vrai_names(names, pattern, form, folders, file, odd, **columns):
+    "Rows for the images that a pickle names, with further columns that have a value for each name."
+    names = [_shown(n) for n in names]
+    hits = [pattern.fullmatch(n) for n in names]
+    tell([os.path.join(file, n) for n, h in zip(names, hits) if not h], odd, file, form)
     good = [h for h in hits if h]
     if not good: raise DataError(f"{file}: names no image of the form {form}, among {len(names)} {some(names)}.")
     rows = pd.DataFrame([h.groups() for h in good], columns=list(pattern.groupindex)).astype(dict(camid=int))
-    return rows.assign(name=[h.string for h in good], path=find_images([h.string for h in good], folders, file))
+    columns = {c: [v for v, h in zip(values, hits) if h] for c, values in columns.items()}
+    return rows.assign(name=[h.string for h in good], path=find_images([h.string for h in good], folders, file), **columns)
 
 # %% ../../nbs/30_data.items.ipynb #22ca00ee
-def _vrai_labels(data, names, pids):
+_vrai_texts = dict(color_label='colour', type_label='type')
+_vrai_flags = dict(bumper_label='bumper', wheel_label='wheel', sky_label='sky', luggage_label='luggage')
+
+def _vrai_labels(data, names, pids, file):
     "Columns of the labels in a pickle: by image where they are given so, else by vehicle, whose number may be text."
-    def _column(d): return [next((d[k] for k in (n, p, f'{p:08d}', str(p)) if k in d), None) for n, p in zip(names, pids)]
-    text = dict(color_label='colour', type_label='type'); flags = dict(bumper_label='bumper', wheel_label='wheel', sky_label='sky', luggage_label='luggage')
-    out = {c: [None if v is None else str(v) for v in _column(data[k])] for k, c in text.items() if k in data}
-    out |= {c: _column(data[k]) for k, c in flags.items() if k in data}
-    return out | ({'part_boxes': [None if v is None else np.asarray(v).tolist() for v in _column(data['d_part_label'])]} if 'd_part_label' in data else {})
+    def _column(key):
+        of = _entry(data, key, file, dict)
+        return [next((of[k] for k in (n, p, f'{p:08d}', str(p)) if k in of), None) for n, p in zip(names, pids)]
+    out = {c: [None if v is None else _shown(v).strip('<>') for v in _column(k)] for k, c in _vrai_texts.items() if k in data}
+    out |= {c: _column(k) for k, c in _vrai_flags.items() if k in data}
+    return out | (dict(part_boxes=[_lists(v) for v in _column('d_part_label')]) if 'd_part_label' in data else {})
 
 # %% ../../nbs/30_data.items.ipynb #ca1a2c2e
 def _vrai_train(file, folders, odd):
@@ -481,32 +600,38 @@ def _vrai_train(file, folders, odd):
     data = read_pickle(file, 'names the training images of VRAI')
     rows = _vrai_names(_entry(data, 'train_im_names', file), vrai_name, '<vehicle>_<camera>_<frame>.jpg', folders, file, odd)
     rows = rows.astype(dict(pid=int)).assign(split='train').drop(columns='frame')
-    return rows.assign(**_vrai_labels(data, rows.name, rows.pid)).drop(columns='name')
+    return rows.assign(**_vrai_labels(data, rows.name, rows.pid, file)).drop(columns='name')
 
 # %% ../../nbs/30_data.items.ipynb #bc4249c8
 def _vrai_hidden(file, im_names, folders, odd):
     "The test rows of VRAI: a negative identity for each, its role, and its place in the official order."
     data = read_pickle(file, 'names the test images of VRAI')
     rows = _vrai_names(_entry(data, im_names, file), vrai_test_name, '<random>_C<camera>.jpg', folders, file, odd)
-    place = {n: (r, i) for r in ('gallery', 'query') for i, n in enumerate(_entry(data, f'{r}_order', file))}
-    lost = [n for n in place if n not in set(rows.name)]
+    place = {_shown(n): (r, i) for r in ('gallery', 'query') for i, n in enumerate(_entry(data, f'{r}_order', file))}
+    known = set(rows.name)
+    lost = [n for n in place if n not in known]
     if lost: raise DataError(f"{file}: orders {len(lost)} images that it does not name among {im_names!r}: {some(lost)}.")
     role, order = zip(*[place.get(n, (None, None)) for n in rows.name])
     pids = -1 - np.arange(len(rows))
-    return rows.assign(split='test', pid=pids, role=role, order=order, **_vrai_labels(data, rows.name, pids)).drop(columns=['name', 'token'])
+    labels = _vrai_labels(data, rows.name, pids, file)
+    return rows.assign(split='test', pid=pids, role=role, order=order, **labels).drop(columns=['name', 'token'])
 
 # %% ../../nbs/30_data.items.ipynb #d76279fc
+def _mark(m):
+    "The role that a mark gives, or none."
+    try: return {0: 'query', 1: 'gallery'}.get(int(m), '')
+    except (TypeError, ValueError, OverflowError): return ''
+
 def _vrai_old(file, folders, odd):
     "Rows of the older release: mark 0 asks, 1 answers, others are left out."
     data = read_pickle(file, 'names the images of VRAI')
-    parts = {'train_im_names': ['train'] * len(_entry(data, 'train_im_names', file))}
-    parts['test_im_names'] = [{0: 'query', 1: 'gallery'}.get(int(m), '') for m in _entry(data, 'test_marks', file)]
-    n = len(_entry(data, 'test_im_names', file))
-    if n != len(parts['test_im_names']): raise DataError(f"{file}: has {n} test images and {len(parts['test_im_names'])} marks. Copy it again.")
-    split = {name: s for part, splits in parts.items() for name, s in zip(data[part], splits)}
-    tell([os.path.join(file, n) for n, s in split.items() if not s], odd, file, 'query (0) or gallery (1)')
-    rows = _vrai_names([n for n, s in split.items() if s], vrai_name, '<vehicle>_<camera>_<frame>.jpg', folders, file, odd)
-    return rows.astype(dict(pid=int)).assign(split=rows.name.map(split)).drop(columns=['frame', 'name'])
+    train, test, marks = (_entry(data, k, file) for k in ('train_im_names', 'test_im_names', 'test_marks'))
+    if len(test) != len(marks): raise DataError(f"{file}: has {len(test)} test images and {len(marks)} marks. Copy it again.")
+    pairs = [(_shown(n), s) for n, s in zip(train + test, ['train']*len(train) + [_mark(m) for m in marks])]
+    tell([os.path.join(file, n) for n, s in pairs if not s], odd, file, 'query (0) or gallery (1)')
+    names, split = zip(*[(n, s) for n, s in pairs if s] or [('', '')])
+    rows = _vrai_names(names, vrai_name, '<vehicle>_<camera>_<frame>.jpg', folders, file, odd, split=split)
+    return rows.astype(dict(pid=int)).drop(columns=['frame', 'name'])
 
 # %% ../../nbs/30_data.items.ipynb #fd667e57
 vrai_tests = dict(test=('test_annotation.pkl', 'test_im_names'), dev=('test_dev_annotation.pkl', 'dev_im_names'))
