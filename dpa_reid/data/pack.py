@@ -6,7 +6,8 @@
 __all__ = ['manifest_text', 'text_manifest', 'read_images', 'check_room', 'pack_images', 'Pack', 'open_pack']
 
 # %% ../../nbs/35_data.pack.ipynb #858797ed
-import hashlib, json, os, pickle, shutil, tempfile
+import hashlib, json, os, re, shutil, stat, tempfile, zipfile
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -25,28 +26,36 @@ from .block import *
 def manifest_text(
     df:pd.DataFrame # manifest, any columns
 )->str: # JSON
-    "A manifest as text: its columns as lists, with their types."
+    "A manifest as text: its columns as lists, with their types; raises `DataError` where two columns have one name."
+    if not df.columns.is_unique:
+        raise DataError(f"the manifest has more than one column {some(df.columns[df.columns.duplicated()])}. Rename or drop one.")
     plain = lambda o: None if o is pd.NA else o.tolist() if hasattr(o, 'tolist') else str(o)
     return json.dumps(dict(columns=df.to_dict('list'), types={c: str(t) for c, t in df.dtypes.items()}), default=plain)
+
+_types = re.compile(r'bool(ean)?|category|(u?i|U?I)nt\d+|[fF]loat\d+|complex\d+|(datetime64|timedelta64|period)\[[^]]+\]')
 
 def text_manifest(
     text:str # from `manifest_text`
 )->pd.DataFrame:
-    "The manifest again; what pandas finds by itself, strings and mixtures, is left to it."
+    "The manifest again; what pandas finds by itself, strings and mixtures, is left to it. Raises `ValueError` for a type it does not know."
     o = json.loads(text)
     df = pd.DataFrame(o['columns'])
-    return df.astype({c: t for c, t in o['types'].items() if t not in ('object', 'str', 'string') and str(df[c].dtype) != t})
+    types = {c: t for c, t in o['types'].items() if t not in ('object', 'str', 'string') and str(df[c].dtype) != t}
+    odd = [t for t in types.values() if not _types.fullmatch(t)]           # 'S1000000000' would ask for a gigabyte a row
+    if odd: raise ValueError(f"unknown column type {odd[0][:40]}")
+    return df.astype(types)
 
 # %% ../../nbs/35_data.pack.ipynb #7dc6acf0
 def read_images(
     paths, # image files
     size, # (height, width) in pixels
-    n_workers:int=None # threads; None for one a processor
-): # yields a byte tensor (3, *size) each, in order
+    n_workers:int=None, # threads; None for one a processor
+    read=None # of (path, size); None for `read_image`
+): # yields what `read` returns for each, in order: a byte tensor (3, *size)
     "The images at `paths`, read in threads, a few hundred ahead; raises `DataError` for one that cannot be decoded."
     ex = ThreadPoolExecutor(n_workers or os.cpu_count())
     try:
-        for part in chunked(paths, 256): yield from ex.map(partial(read_image, size=size), part)
+        for part in chunked(paths, 256): yield from ex.map(partial(read or read_image, size=size), part)
     finally: ex.shutdown(cancel_futures=True)
 
 # %% ../../nbs/35_data.pack.ipynb #a8a2ff73
@@ -62,40 +71,88 @@ def check_room(
 # %% ../../nbs/35_data.pack.ipynb #ad2ec01a
 _kind = 'dpa_reid pack, version 1'
 
+def _with_source(path, size):
+    "Size, time of change and digest of the file at `path`, and its image."
+    try: s = os.stat(path)
+    except OSError as e: raise DataError(f"{path}: cannot be read as an image ({e}).") from e
+    return (s.st_size, s.st_mtime_ns, file_digest(path)), read_image(path, size)
+
+def _write_images(f, df, size, n_workers, progress):
+    "Write the images of `df` to `f`; returns the SHA-256 of their bytes and a list of their sources."
+    sha, sources = hashlib.sha256(), []
+    xs = read_images(df.path, size, n_workers, _with_source)
+    for source, x in progress_bar(xs, total=len(df), leave=False) if progress else xs:
+        f.write(x.numpy().data)
+        sha.update(x.numpy().data)
+        sources.append(source)
+    f.flush()
+    return sha.hexdigest(), sources
+
+# %% ../../nbs/35_data.pack.ipynb #e5a47e14
+def _pair(size):
+    "Height and width as a tuple; raises `DataError` unless they are two whole numbers from 1 up."
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
+        raise DataError(f"size={size}: give numbers from 1 up, one or two.")
+    return pair
+
 def pack_images(
     df:pd.DataFrame, # manifest; every row is packed, whatever its split
     file, # the pack to write, such as `data/veri_uav_256.pt`; an existing one is replaced when the new one is complete
     size=(256, 256), # height and width in pixels, or one number for both
     n_workers:int=None, # threads; None for one a processor
-    progress:bool=True # show a bar
+    progress:bool=True, # show a bar
+    dataset:str=None # name of the data set, such as `which_dataset(folder).name`: decides the usual protocol; None for your own
 )->'Pack': # the pack, opened
     "Write all images of a manifest, decoded and resized, and the manifest itself into one file; raises `DataError` for a manifest, an image or a disk that will not do."
-    df, size = check_files(check_columns(df)).reset_index(drop=True), (size, size) if isinstance(size, int) else tuple(size)
-    if min(size) < 1: raise DataError(f"size={size}: give numbers from 1 up.")
-    shape, sha = (len(df), 3, *size), hashlib.sha256()
+    df, size = check_files(check_columns(df)).reset_index(drop=True), _pair(size)
+    text, shape = manifest_text(df), (len(df), 3, *size)
     check_room(file, 2*np.prod(shape, dtype=object))
     with atomic_path(file) as part, tempfile.TemporaryFile(dir=part.parent) as f:
-        xs = read_images(df.path, size, n_workers)
-        for x in progress_bar(xs, total=len(df), leave=False) if progress else xs: f.write(x.numpy().data); sha.update(x.numpy().data)
-        f.flush()
+        sha, sources = _write_images(f, df, size, n_workers, progress)
         images = torch.from_numpy(np.memmap(f, np.uint8, 'r+', shape=shape))
-        meta = dict(kind=_kind, size=list(size), count=len(df), sha256=sha.hexdigest(), versions=versions())
-        torch.save(dict(images=images, manifest=manifest_text(df), meta=meta), part)
+        meta = dict(kind=_kind, size=list(size), count=len(df), sha256=sha, dataset=dataset, versions=versions())
+        torch.save(dict(images=images, manifest=text, sources=json.dumps(sources), meta=meta), part)
     return open_pack(file)
 
 # %% ../../nbs/35_data.pack.ipynb #d61b9f0b
+_Content = namedtuple('_Content', 'images manifest meta rows sources')
+
+def _content(file):
+    "What a pack holds, as it stands there; may raise anything for a file that is none."
+    with zipfile.ZipFile(file) as z:                                      # a compressed record could unfold to any size
+        if any(e.compress_type for e in z.infolist()): raise ValueError("compressed")
+    o = torch.load(file, mmap=True, weights_only=True, map_location='cpu')
+    df, sources = text_manifest(o['manifest']), json.loads(o.get('sources', 'null'))
+    if sources is not None: sources = [(int(n), int(t), str(d)) for n, t, d in sources]
+    return _Content(o['images'], df, dict(o['meta']), {str(p): i for i, p in enumerate(df.path)}, sources)
+
+def _check_content(file, c):
+    "Raises `DataError` where the parts of a pack do not fit together; may raise anything for a file that is none."
+    kind, size, n = c.meta['kind'], list(c.meta['size']), c.meta['count']
+    if not isinstance(kind, str) or not isinstance(c.meta['versions'], dict): raise TypeError("record")
+    if kind != _kind:
+        raise DataError(f"{file}: is a {kind[:60]!r} and this library reads a {_kind!r}. Write it again with `pack_images`.")
+    if not all(type(x) is int and x > 0 for x in (*size, n)): raise TypeError("sizes")
+    if not isinstance(c.meta['sha256'], str) or not isinstance(c.meta.get('dataset'), str | None): raise TypeError("record")
+    x = c.images
+    whole = x.layout == torch.strided and x.device.type == 'cpu' and x.dtype == torch.uint8 and x.is_contiguous()
+    if not whole or list(x.shape) != [n, 3, *size] or len(c.manifest) != n or len(c.sources or range(n)) != n:
+        raise DataError(f"{file}: announces {n} images of {size} and holds {tuple(x.shape)} with {len(c.manifest)} rows. "
+                        "Write it again with `pack_images`.")
+    check_columns(c.manifest, file)
+
 def _load(file):
     "The content of a pack; raises `DataError` for what is none, or not all of one."
     if not file.is_file(): raise DataError(f"{file}: there is no such file. `pack_images(manifest, file)` writes one.")
     try:
-        o = torch.load(file, mmap=True, weights_only=True, map_location='cpu')
-        images, meta, df = o['images'], o['meta'], text_manifest(o['manifest'])
-    except (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as e:
-        raise DataError(f"{file}: is no pack, or not all of one ({type(e).__name__}, {file.stat().st_size:,} bytes). Copy it again, or write it again with `pack_images`.") from e
-    if meta.get('kind') != _kind: raise DataError(f"{file}: is a {meta.get('kind')!r} and this library reads a {_kind!r}. Write it again with `pack_images`.")
-    if images.dtype != torch.uint8 or list(images.shape) != [meta['count'], 3, *meta['size']] or len(df) != meta['count']:
-        raise DataError(f"{file}: announces {meta['count']} images of {meta['size']} and holds {tuple(images.shape)} with {len(df)} rows. Write it again with `pack_images`.")
-    return images, df, meta, {p: i for i, p in enumerate(df.path)}
+        c = _content(file)
+        _check_content(file, c)
+        return c
+    except DataError: raise
+    except Exception as e:                                                # a damaged or foreign file may raise anything at all
+        raise DataError(f"{file}: is no pack, or not all of one ({type(e).__name__}, {file.stat().st_size:,} bytes). "
+                        "Copy it again, or write it again with `pack_images`.") from e
 
 # %% ../../nbs/35_data.pack.ipynb #f908c0db
 class Pack:
@@ -104,21 +161,25 @@ class Pack:
         file # written by `pack_images`
     ): self.file, self.opened = Path(file).resolve(), None
     def __reduce__(self): return Pack, (self.file,)
-    def __len__(self): return len(self.content[1])
+    def __len__(self): return len(self.content.manifest)
 
     @property
     def content(self):
-        "Images, manifest, record, and the row of each path; mapped on first use."
+        "Images, manifest, record, the row of each path, and the source of each row; mapped on first use."
         if self.opened is None: self.opened = _load(self.file)
         return self.opened
     @property
-    def images(self): return self.content[0]
+    def images(self): return self.content.images
     @property
-    def manifest(self): return self.content[1].copy()
+    def manifest(self): return self.content.manifest.copy()
     @property
-    def meta(self): return self.content[2]
+    def meta(self): return self.content.meta
     @property
     def size(self): return tuple(self.meta['size'])
+    @property
+    def dataset(self):
+        "The name of the data set that was packed, for `default_protocol`; None where none was given."
+        return self.meta.get('dataset')
 
 # %% ../../nbs/35_data.pack.ipynb #d2025de7
 def open_pack(
@@ -133,9 +194,11 @@ def open_pack(
 @patch
 def _repr_markdown_(self:Pack):
     "What is in the pack, for a notebook."
-    m, n = self.meta, self.file.stat().st_size
-    return '\n'.join(['| | |', '|---|---|', f'| file | `{self.file.name}`, {n/2**20:,.1f} MB |', f"| images | {m['count']:,} of {m['size'][0]} x {m['size'][1]} |",
-                      f"| columns | {', '.join(self.content[1].columns)} |", f"| SHA-256 | `{m['sha256'][:16]}`... |", f"| made with | {', '.join(f'{k} {v}' for k, v in m['versions'].items())} |"])
+    m, size = self.meta, self.file.stat().st_size
+    rows = {'file': f'`{self.file.name}`, {size/2**20:,.1f} MB', 'data set': self.dataset,
+            'images': f"{m['count']:,} of {m['size'][0]} x {m['size'][1]}", 'columns': ', '.join(self.content.manifest.columns),
+            'SHA-256': f"`{m['sha256'][:16]}`...", 'made with': ', '.join(f'{k} {v}' for k, v in m['versions'].items())}
+    return '\n'.join(['| | |', '|---|---|', *(f'| {k} | {v} |' for k, v in rows.items() if v)])
 
 @patch
 def __repr__(self:Pack): return f"Pack({str(self.file)!r})"
@@ -156,20 +219,45 @@ def read(self:Pack,
     size # (height, width) in pixels, at most those of the pack
 )->TensorImage: # RGB (3, *size), uint8
     "The packed image of `path`, or the one in the file where it is not packed; raises `DataError` for a size above the pack's."
-    i = self.content[3].get(str(path)) if self.opened or self.file.is_file() else None
+    i = self.content.rows.get(str(path)) if self.opened or self.file.is_file() else None
     if i is None: return read_image(path, size)
     if size[0] > self.size[0] or size[1] > self.size[1]: raise DataError(f"{self.file}: holds images of {self.size} and {tuple(size)} were asked for. Pack them at that size, or ask for `size={self.size}` or less.")
     return self.images[i].clone().as_subclass(TensorImage) if tuple(size) == self.size else squash(self.images[i], size)
 
 # %% ../../nbs/35_data.pack.ipynb #4232441f
 @patch
+def changed(self:Pack,
+    df:pd.DataFrame=None, # manifest whose images are in the pack; None for the pack's own
+    most:int=None # files to compare byte by byte at most, spread evenly; None for all whose size is right and whose time is not
+)->list: # paths
+    "Images whose files are there and are no longer those that were packed; a pack of an earlier version knows nothing of its files."
+    c, out, doubtful = self.content, [], []
+    if c.sources is None: return []
+    for p in (c.manifest if df is None else df).path:
+        size, time, digest = c.sources[c.rows[str(p)]]
+        try: s = os.stat(p)
+        except (OSError, ValueError): continue                            # the files may be gone
+        if not stat.S_ISREG(s.st_mode): continue
+        if s.st_size != size: out.append(p)
+        elif s.st_mtime_ns != time: doubtful.append((p, digest))
+    step = 1 if most is None else max(1, len(doubtful)//most)
+    return out + [p for p, digest in doubtful[::step][:most] if file_digest(p) != digest]
+
+# %% ../../nbs/35_data.pack.ipynb #6f824a02
+@patch
 def of(self:Pack,
     df:pd.DataFrame=None # manifest whose images are in the pack, such as another split of it; None for the pack's own
 )->pd.DataFrame:
-    "The manifest to use with the pack; raises `DataError` where it names images that were not packed."
-    if df is None: return self.manifest
-    gone = [p for p in df.path if str(p) not in self.content[3]]
-    if gone: raise DataError(f"{self.file}: {len(gone)} of {len(df)} images of the manifest are not in the pack: {some(gone)}. It holds, for instance, {self.content[1].path[0]}: start from `pack.manifest`, or pack again.")
+    "The manifest to use with the pack; raises `DataError` where it names images that were not packed, or whose files have changed since."
+    if df is None: df = self.manifest
+    gone = [p for p in df.path if str(p) not in self.content.rows]
+    if gone:
+        raise DataError(f"{self.file}: {len(gone)} of {len(df)} images of the manifest are not in the pack: {some(gone)}. "
+                        f"It holds, for instance, {self.content.manifest.path[0]}: start from `pack.manifest`, or pack again.")
+    changed = self.changed(df, most=1000)
+    if changed:
+        raise DataError(f"{self.file}: {len(changed)} of {len(df)} image files were changed after they were packed: {some(changed)}. "
+                        "Pack them again.")
     return df
 
 # %% ../../nbs/35_data.pack.ipynb #63c75a99
