@@ -195,13 +195,15 @@ def top_matches(
     q, # query embedding (D,)
     g, # gallery embeddings (N, D)
     junk=None, # (N,) bool: gallery images the protocol ignores
-    k:int=10 # length of the list
+    k:int=10, # length of the list
+    metric:str='cosine' # or 'euclidean'
 )->np.ndarray: # positions in the gallery, nearest first; fewer than `k` where the gallery is smaller
-    "The `k` gallery images nearest to a query by cosine; ties go to the earlier image."
-    sim = F.normalize(g.float(), dim=1) @ F.normalize(q.float(), dim=0)
-    if junk is not None: sim[torch.from_numpy(np.array(junk))] = -np.inf
-    order = sim.argsort(descending=True, stable=True)[:k]
-    return order[sim[order] > -np.inf].numpy()
+    "The `k` gallery images nearest to a query; ties go to the earlier image."
+    q, g = q.float(), g.float()
+    near = F.normalize(g, dim=1) @ F.normalize(q, dim=0) if metric == 'cosine' else -(g - q).square().sum(1)
+    if junk is not None: near[torch.from_numpy(np.array(junk))] = -np.inf
+    order = near.argsort(descending=True, stable=True)[:k]
+    return order[near[order] > -np.inf].numpy()
 
 # %% ../../nbs/51_callback.train.ipynb #f5668751
 GREEN, RED, BLUE = (34, 160, 70), (214, 48, 49), (60, 100, 190)
@@ -231,25 +233,36 @@ def draw_ranking(
     return row
 
 # %% ../../nbs/51_callback.train.ipynb #a7cf02fd
+def _answerable(Q, G, junk):
+    "Positions of the queries to which an answer remains once junk is left out; all of them where there is none."
+    right = G.groupby('pid').size().reindex(Q.pid, fill_value=0).to_numpy()
+    if junk is not None: right = right - G.groupby(['pid', junk]).size().reindex(pd.MultiIndex.from_frame(Q[['pid', junk]]), fill_value=0).to_numpy()
+    return np.flatnonzero(right) if right.any() else np.arange(len(Q))
+
 def ranking_lists(
     items:pd.DataFrame, # manifest of query and gallery rows: `path, pid, camid, split`
     embs, # their embeddings (len(items), D), in the same order
     queries=6, # how many queries, spread evenly over the identities; or their positions among the query rows
     k:int=10, # length of each list
-    size:int=96 # side of an image in pixels
-)->Image.Image: # one row a query
-    "Ranking lists of several queries, one below the other; same identity under the same camera is left out."
+    size:int=96, # side of an image in pixels
+    junk:str='camid', # column whose equal value under one identity is junk, as in the scores; None for nothing
+    metric:str='cosine' # or 'euclidean'
+)->Image.Image: # one row per query
+    "Ranking lists of several queries, one below the other, junk left out; raises `ReIDError` for a column that is not there."
     if isinstance(queries, int) and queries < 1: raise ReIDError(f"queries={queries}: give the number of ranking lists to draw, from 1 up.")
+    if junk is not None and junk not in items: raise ReIDError(f"junk={junk!r}: the manifest has no such column; it has {some(items.columns, 12)}. Give another, or None to leave nothing out.")
     is_q = np.array(items.split == 'query'); Q, G = items[is_q], items[~is_q]
     embs = torch.as_tensor(embs).cpu(); qe, ge = embs[is_q], embs[~is_q]
-    if isinstance(queries, int): queries = spread_queries(Q.pid, queries)
-    rows = []
-    for i in queries:
-        q = Q.iloc[i]
-        best = top_matches(qe[i], ge, junk=(G.pid == q.pid) & (G.camid == q.camid), k=k)
-        rows.append(draw_ranking(q, G.iloc[best], size))
+    if isinstance(queries, int):
+        rows = _answerable(Q, G, junk)
+        queries = rows[spread_queries(Q.pid.iloc[rows], queries)]
+    ignored = lambda q: None if junk is None else (G.pid == q.pid) & (G[junk] == q[junk])
+    return _stack([draw_ranking(q, G.iloc[top_matches(qe[i], ge, ignored(q), k, metric)], size) for i, q in ((i, Q.iloc[i]) for i in queries)])
+
+def _stack(rows):
+    "Pictures of one height, one below the other."
     page = Image.new('RGB', (max(r.width for r in rows), sum(r.height+4 for r in rows)), 'white')
-    for r, y in zip(rows, np.cumsum([0]+[r.height+4 for r in rows])): page.paste(r, (0, int(y)))
+    for i, r in enumerate(rows): page.paste(r, (0, i*(r.height+4)))
     return page
 
 # %% ../../nbs/51_callback.train.ipynb #a61c5adc
@@ -260,14 +273,17 @@ def spread_queries(pids, n:int)->list:
 
 # %% ../../nbs/51_callback.train.ipynb #66e931df
 class RankingLists(_Plain):
-    "Writes `folder/ranking_EPOCH.png` every `every` epochs and after the last: the ranking lists of the same few queries. Needs `retrieval_metrics` in the `Learner`."
+    "Writes `folder/ranking_EPOCH.png` every `every` epochs and after the last: the ranking lists of the same few queries, ranked and with junk left out as the scores in the table are. Needs `retrieval_metrics` in the `Learner`."
     run_train, order = False, Recorder.order+2
     def __init__(self, folder, queries=6, k=10, every:int=1): self.folder, self.queries, self.k, self.every = Path(folder), queries, k, every
     def before_fit(self):
+        self.drawn = 0                                     # epochs done at the latest validation
         self.store = next((m.store for m in self.metrics if hasattr(m, 'store')), None)
         if self.store is None: raise ReIDError("RankingLists draws what the retrieval metrics collected, and this Learner has none: add `retrieval_metrics()` to its metrics.")
     def after_validate(self):
         if self.store.scores is None: return               # a part of a gallery is no gallery
-        if (self.epoch+1) % self.every and self.epoch+1 < self.n_epoch: return
-        page = ranking_lists(self.dl.items, self.store.emb, self.queries, self.k)
+        due, self.drawn = (self.epoch+1)//self.every > self.drawn//self.every, self.epoch+1
+        if not due and self.epoch+1 < self.n_epoch: return
+        how = {k: v for k, v in self.store.kwargs.items() if k in ('junk', 'metric')}
+        page = ranking_lists(self.dl.items, self.store.emb, self.queries, self.k, **how)
         with atomic_path(self.folder/f'ranking_{self.epoch+1:03d}.png') as tmp: page.save(tmp)
