@@ -120,22 +120,30 @@ corruptions = (fog, rain, low_light, motion_blur, compress, occlude, rotate) # a
 # %% ../nbs/03_corrupt.ipynb #b8693a12
 def corrupted(
     df:pd.DataFrame, # manifest with absolute paths
-    folder, # where the images go, `folder/fog_3/...`
+    folder, # where the images go, `folder/fog_3_seed0/...`
     kind, # a corruption `(image, strength, rng) -> image`, such as `fog`
     strength:int, # 1 to 5
     splits=('query', 'gallery'), # rows to corrupt; others stay as they are
     seed:int=0, # same seed, same images
     n_workers:int=0 # processes beside this one
 )->pd.DataFrame: # the manifest with new paths and the columns `corruption` and `strength`
-    "Writes corrupted copies of a manifest's test images; files that are there already are kept, so an interrupted run goes on. Raises `DataError` for an impossible strength."
+    "Writes corrupted copies of a manifest's test images; files that are there already are kept, so an interrupted run goes on. Raises `DataError` for an impossible strength and for an image that cannot be read."
     _level(strength, range(5))
-    rows = df.split.isin(splits).to_numpy(); out = Path(folder).resolve()/f'{kind.__name__}_{strength}_seed{seed}'
-    new = [str(out/f'{i:06}_{Path(p).stem}.png') for i, p in enumerate(df.path) if rows[i]]
-    parallel(_corrupt_file, list(zip(df.path[rows], new)), kind=kind, strength=strength, seed=seed, n_workers=n_workers, progress=False)
-    path = df.path.to_numpy(dtype=object, copy=True); path[rows] = new
+    rows = df.split.isin(splits).to_numpy()
+    out = Path(folder).resolve()/f'{kind.__name__}_{strength}_seed{seed}'
+    jobs = [(p, out, i) for i, p in enumerate(df.path) if rows[i]]
+    path = df.path.to_numpy(dtype=object, copy=True)
+    path[rows] = list(parallel(_corrupt_file, jobs, kind=kind, strength=strength, seed=seed, n_workers=n_workers, progress=False))
     return df.assign(path=path, corruption=np.where(rows, kind.__name__, 'none'), strength=np.where(rows, strength, 0))
 
 def _corrupt_file(job, kind, strength, seed):
-    src, dst = job
-    if Path(dst).exists(): return
-    with Image.open(src) as im, atomic_path(dst) as tmp: kind(im.convert('RGB'), strength, rng_for(seed, kind.__name__, Path(src).name)).save(tmp, 'PNG')
+    "The corrupted copy of one image, written unless it is there; returns its path."
+    src, out, i = job
+    with open_image(src) as im:
+        digest = file_digest(src)
+        dst = out/f'{i:06}_{Path(src).stem}_{digest[:12]}.png'
+        if dst.exists(): return str(dst)
+        im = rgb_image(im)
+        im.load()
+    with atomic_path(dst) as tmp: kind(im, strength, rng_for(seed, kind.__name__, digest)).save(tmp, 'PNG')
+    return str(dst)

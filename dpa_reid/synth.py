@@ -1151,7 +1151,9 @@ def claim_folder(path, spec):
     "Marks `path` as the set `spec`, or raises a `DataError` where it holds something else."
     f = path/'synth.json'; want = json.loads(json.dumps(asdict(spec)))
     if f.exists():
-        have = json.loads(f.read_text())
+        try: have = dict(json.loads(f.read_text(encoding='utf8')))
+        except (ValueError, TypeError, RecursionError) as e:
+            raise DataError(f'{f}: was damaged ({type(e).__name__}), so the set cannot be continued. Delete {path} and draw it again.') from e
         diff = {k: (have.get(k), want.get(k)) for k in want | have if have.get(k) != want.get(k)}
         if diff: raise DataError(f'{path} holds a set with another recipe: ' + ', '.join(f'{k} is {a}, not {b}' for k, (a, b) in diff.items()) + '. Choose an empty folder, or delete this one.')
     elif path.exists() and any(path.iterdir()): raise DataError(f'{path} is not empty and holds no synth.json. Choose an empty folder.')

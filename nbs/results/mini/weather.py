@@ -1,4 +1,4 @@
-"Baseline and DpA on damaged queries: writes robustness.csv beside this file. Needs the runs of Table 3 in models/mini and the images in data/mini."
+"Baseline and DpA on damaged queries: writes robustness.csv beside this file (the one committed dates from when the chance in a disturbance depended on the name of an image, not on its bytes). Needs the runs of Table 3 in models/mini and the images in data/mini."
 import sys
 from dataclasses import replace
 from pathlib import Path
