@@ -15,7 +15,7 @@ from scipy import stats
 from torch import Tensor
 from fastcore.basics import patch
 from .core import *
-from .metrics import RetrievalScores
+from .metrics import RetrievalScores, plain_labels
 
 # %% ../nbs/43_uncertainty.ipynb #05448b0b
 def hit_at(
@@ -175,7 +175,7 @@ def plot_cmc(self:Intervals,
     ax.fill_between(c.index, c.low, c.high, color=line.get_color(), alpha=.2, lw=0)
     ax.autoscale(axis='y'); ax.set_ylim(top=101)
     ax.set(xlabel='rank', ylabel='queries with a hit, %'); ax.legend(fontsize=8, loc='lower right'); ax.grid(alpha=.3)
-    return ax
+    return plain_labels(ax)
 
 # %% ../nbs/43_uncertainty.ipynb #fb2ca8e1
 @patch
@@ -192,6 +192,14 @@ def plot(self:Intervals,
     return ax
 
 # %% ../nbs/43_uncertainty.ipynb #33bd95c4
+def _skipped(scores):
+    "A sentence where queries were skipped, in a list: in one run of `scores`, or in each of several."
+    n = sorted({s.n_skipped for s in scores})
+    if not n[-1]: return []
+    counted = scores[0].setting is not None and scores[0].setting['count_invalid']
+    many = f'{n[0]:,}' if len(n) == 1 else f'{n[0]:,} to {n[-1]:,}'
+    return [f"{many} of {scores[0].n_queries:,} queries have no right image in the gallery and {'count as missed' if counted else 'are left out'}."]
+
 def _few(C):
     "A sentence where `C` clusters are too few, in a list: it goes into `notes`, and so into every repr, report and file."
     if C >= FEW_IDENTITIES: return []
@@ -210,7 +218,7 @@ def _one_run(s, level, n, seed, measures, groups):
     _, T, m = _sums(_values(s, both), _groups(s, groups))
     boot = _resample(T, m, n, seed)
     t = _frames(K, both, T.sum(0)/m.sum(), *_ends(T, m, boot, level), boot.std(0))
-    return Intervals(*t, level, len(m), int(m.sum()), pd.DataFrame(boot[:, :K], columns=list(measures)), notes=_few(len(m)))
+    return Intervals(*t, level, len(m), int(m.sum()), pd.DataFrame(boot[:, :K], columns=list(measures)), notes=[*_skipped([s]), *_few(len(m))])
 
 # %% ../nbs/43_uncertainty.ipynb #e99dbe7e
 def _linear(T, n):
@@ -328,11 +336,18 @@ def _grid(runs):
     if len(ns := {len(r) for r in rows}) > 1: raise ReIDError(f"The seeds have {some(sorted(ns))} gallery draws: evaluate every seed on the same draws.")
     for col in zip(*rows):
         for s in col[1:]: _same_queries(col[0], s, 'the first seed', 'another', ' If these are gallery draws of one training, write [[draw1, draw2, ...]].')
+    first = rows[0][0]
+    for s in (s for r in rows for s in r):
+        if what := first.unlike(s, gallery=False): raise ReIDError(_differ('One run', 'another', what))
     return rows
 
 # %% ../nbs/43_uncertainty.ipynb #84a85730
+def _differ(A, B, what):
+    return f"{A} and {B} differ in {what}, so their scores cannot be compared: evaluate both on the same gallery with the same options."
+
 def _same_queries(a, b, A, B, hint=''):
-    "Raises `ReIDError` unless two scores are of the same queries."
+    "Raises `ReIDError` unless two scores are of the same queries under the same rules; only the distance may differ."
+    if (what := a.unlike(b, metric=False)) and len(a.valid) == len(b.valid): raise ReIDError(_differ(A, B, what) + hint)
     if len(a.valid) != len(b.valid): raise ReIDError(f"{A} has {len(a.valid)} queries and {B} {len(b.valid)}: a pair needs the same queries in the same order.{hint}")
     if (off := np.flatnonzero(a.valid != b.valid)).size: raise ReIDError(f"{len(off)} queries are scored in only one of {A} and {B}, the first in row {off[0]}: evaluate both on the same gallery.{hint}")
     p, q = getattr(a, 'pids', None), getattr(b, 'pids', None)
@@ -370,7 +385,7 @@ def _several(rows, level, measures, groups):
     m, h = u.mean((0, 1, 2)), v.half_width(level)
     t = _frames(K, both, m, *_humble((m-h, m+h), level, len(names), share), v.se())
     short = Variance({e: x[:K] for e, x in v.parts.items()}, v.n, list(measures))
-    return Intervals(*t, level, len(names), q, variance=short, notes=_few(len(names)))
+    return Intervals(*t, level, len(names), q, variance=short, notes=[*_skipped([s for r in rows for s in r]), *_few(len(names))])
 
 # %% ../nbs/43_uncertainty.ipynb #5d211f3d
 def _check(level, n):
@@ -528,7 +543,7 @@ def plot_forest(
     y = np.arange(len(d))[::-1]
     ax.errorbar(d.value, y, xerr=[d.value-d.low, d.high-d.value], fmt='o', ms=4, capsize=3)
     ax.axvline(0, color='k', lw=1); ax.set(yticks=y, yticklabels=rows.index, ylim=(-.6, len(d)-.4), xlabel='difference, points')
-    return ax
+    return plain_labels(ax)
 
 # %% ../nbs/43_uncertainty.ipynb #1149531b
 @patch
@@ -538,7 +553,7 @@ def plot(self:Comparison,
     "Draws the differences with their intervals (a forest plot) and returns the axes."
     ax = plot_forest(self.table.rename(columns=dict(difference='value')), ax)
     ax.set(xlabel=f'{self.names[1]} - {self.names[0]}, points')
-    return ax
+    return plain_labels(ax)
 
 # %% ../nbs/43_uncertainty.ipynb #2b803167
 def _changes(table, by):
@@ -583,15 +598,18 @@ def _pair(a, b, names):
     return a, b
 
 # %% ../nbs/43_uncertainty.ipynb #94de74f2
-def _limits(v, n_ids, names):
-    "Sentences on what the comparison cannot say."
+def _limits(a, b, v, n_ids, names):
+    "Sentences on what the comparison of runs `a` and `b` cannot say."
     lone = [m for m in names if f'seeds of {m}' not in v.n]
     two = [m for m in names if v.n.get(f'seeds of {m}') == 2]
     said = _few(n_ids)
+    if a.unlike(b, gallery=False): said.append(f"{names[0]} ranks by {_ranks_by(a)}, {names[1]} by {_ranks_by(b)}: what differs may be the ranking, not the network.")
     if lone: said.append(f"One training of {' and of '.join(lone)}: this compares networks, and says nothing of how much another seed would change.")
     if two: said.append(f"Two trainings of {' and of '.join(two)}: from two the spread between seeds is hardly known, and in simulations "
                         "7 in 100 comparisons without a difference were called one, not 5. Three or more are better.")
     return said
+
+def _ranks_by(s): return {'cosine': 'cosine', 'euclidean': 'Euclidean distance'}.get(s.setting['metric'], 'given distances')
 
 # %% ../nbs/43_uncertainty.ipynb #595eb59f
 def compare(
@@ -618,7 +636,7 @@ def compare(
         ends, p = (mb-ma-half, mb-ma+half), np.maximum(p, _least_p(len(ids)))
     per = [_queries(x, y, groups) for x, y in zip(zip(*a), zip(*b))]
     table = pd.DataFrame(dict(a=ma, b=mb, difference=mb-ma, low=ends[0], high=ends[1], p=p), index=list(measures))
-    return Comparison(table, tuple(names), level, v, q, _changes(pd.concat(per), 'pid'), per[0] if len(per) == 1 else None, boot, _limits(v, len(ids), names))
+    return Comparison(table, tuple(names), level, v, q, _changes(pd.concat(per), 'pid'), per[0] if len(per) == 1 else None, boot, _limits(a[0][0], b[0][0], v, len(ids), names))
 
 # %% ../nbs/43_uncertainty.ipynb #2b55b768
 def _smallest(enough, top=10**6):
