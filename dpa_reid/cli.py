@@ -256,7 +256,7 @@ def dpa_eval(
     draws = over_draws(items, rule, embs, ranker(**how))
     out = Path(out) if out else Path(model)/'eval'/name_of(data)
     tpr, = over_draws(items, replace(rule, n_draws=1), embs, tpr_at_fpr)
-    sure = write_scores(out, draws, items, embs, queries, model=str(model), data=str(data), protocol=rule.describe(), ranking=how, tpr_at_fpr=tpr, seconds=round(time.time()-t, 1))
+    sure = write_scores(out, draws, items, embs, queries, model=str(model), data=str(data), protocol=rule.describe(), ranking=how, tpr_at_fpr=tpr.to_dict(), seconds=round(time.time()-t, 1))
     plainly = ', plain ranking' if rerank or expand else ''
     seen = RetrievalInterpretation.from_embeddings(embs, items, junk=rule.junk, name=names[0] + plainly)
     seen.to_csv(out/'queries.csv')
