@@ -33,13 +33,22 @@ class Pass(NamedTuple):
 def _shape(x): return tuple(x.shape) if isinstance(x, Tensor) else None
 
 # %% ../../nbs/20_models.backbone.ipynb #48973514
+def _on_meta(net):
+    "A copy of `net` in evaluation mode that has shapes and no numbers; the numbers are not copied on the way."
+    blank = {id(p): nn.Parameter(p.detach().to('meta'), p.requires_grad) for p in net.parameters()}
+    blank |= {id(b): b.to('meta') for b in net.buffers()}
+    net = copy.deepcopy(net, blank).eval()
+    for m in net.modules():                             # a batch norm changes no shape, and PyTorch is slow to find that out
+        if isinstance(m, nn.modules.batchnorm._BatchNorm): m.forward = lambda x: x
+    return net
+
 def trace_shapes(
     net:nn.Module, # any network; it is copied, not touched
     size:int|tuple=128, # image height and width in pixels
     forward=None # `net -> function`, what to run; None for the network itself
 )->list: # a `Pass` for each module, in the order in which they finished
     "What each module of `net` does to the shape of one RGB image, found without computing anything."
-    net = copy.deepcopy(net).to('meta').eval()
+    net = _on_meta(net)
     passes = []
     for n,m in net.named_modules(): m.register_forward_hook(lambda m,i,o,n=n: passes.append(Pass(n, _shape(i[0]) if i else None, _shape(o))))
     x = torch.empty(1, 3, *to_2tuple(size), device='meta')
@@ -55,12 +64,28 @@ class Stage(NamedTuple):
     reduction: int
 
 def stages_of(
-    net:nn.Module # a timm model
+    net:nn.Module # a timm model, or a module of your own
 )->dict: # stage number (2 for conv2_x to 5 for conv5_x) -> `Stage`
-    "The stages of a timm model in the paper's numbering, from its `feature_info`; empty where timm gives none."
+    "The stages of a timm model in the paper's numbering, from its `feature_info`; those a module of your own names in its dictionary `stages`; empty where there are none."
+    if isinstance(own := getattr(net, 'stages', None), dict): return _own_stages(net, own)
     info = getattr(net, 'feature_info', None) or []
     by_red = {i['reduction']: i for i in info}          # the last one at each reduction wins
     return {k: Stage(f'conv{k}_x', by_red[2**k]['module'], by_red[2**k]['num_chs'], 2**k) for k in range(2, 6) if 2**k in by_red}
+
+def _features(net):
+    "The part of `net` that makes the feature map: timm's `forward_features`, or all of a module of your own."
+    return getattr(net, 'forward_features', net)
+
+def _own_stages(net, names, size=128):
+    "`Stage`s from `{4: 'layer3', ...}`, stage number -> name of a submodule, by what one image becomes there; `ModelError` where that is no map."
+    gave = {p.name: p.gave for p in trace_shapes(net, size, _features)}
+    out = {}
+    for k, name in names.items():
+        if len(gave.get(name) or ()) != 4:
+            raise ModelError(f"{type(net).__name__}: its `stages` name {name!r} for stage {k}, which gives no map (B, C, H, W). "
+                             "Name submodules that an image passes through, such as {4: 'layer3', 5: 'layer4'}.")
+        out[k] = Stage(f'conv{k}_x', name, gave[name][1], size//gave[name][-1])
+    return out
 
 # %% ../../nbs/20_models.backbone.ipynb #496a9912
 def _unstride(m:nn.Module):
@@ -147,46 +172,68 @@ def _classifiers(net):
 
 # %% ../../nbs/20_models.backbone.ipynb #d0887abf
 def _data_config(net):
-    "The images that a timm model was made for, as plain data: `input_size` (3, H, W), `interpolation`, `mean` and `std`; ImageNet's where it does not say."
-    said = resolve_model_data_config(net)
+    "The images that `net` was made for, as plain data: `input_size` (3, H, W), `interpolation`, `mean` and `std`; ImageNet's where it does not say."
+    said = resolve_model_data_config(net) | getattr(net, 'data_config', {})
     return {k: said[k] if isinstance(said[k], str) else list(said[k]) for k in ('input_size', 'interpolation', 'mean', 'std')}
 
+def _drop_unused(net, used):
+    "Leaves out the parts of a timm model that are not among `used`, such as its classifier."
+    for n, m in list(net.named_children()):
+        if n not in used: setattr(net, n, nn.Identity())
+
 class Body(nn.Module):
-    "A timm network up to its last feature map (B, C, H, W), with attention modules after chosen stages; built by `make_body`."
+    "A network up to its last feature map (B, C, H, W), with attention modules after chosen stages; built by `make_body`."
     def __init__(self,
-        net:nn.Module, # a timm model whose `forward_features` gives (B, C, H, W)
+        net:nn.Module, # a timm model whose `forward_features` gives (B, C, H, W), or a module of your own that does
         arch:str='' # its name
     ):
         super().__init__()
         self.net, self.arch, self.attention, self.stages = net, arch, nn.ModuleDict(), stages_of(net)
         self.data_config = _data_config(net)
-        passes = trace_shapes(net, 128, lambda n: n.forward_features)
+        passes = trace_shapes(net, 128, _features)
         self.nf = passes[-1].gave[1]
-        used = {p.name.split('.')[0] for p in passes}
-        for n,m in list(net.named_children()):
-            if n not in used: setattr(net, n, nn.Identity())
+        if hasattr(net, 'forward_features'): _drop_unused(net, {p.name.split('.')[0] for p in passes})
 
-    def forward(self, x:Tensor): return self.net.forward_features(x)
+    def forward(self, x:Tensor):
+        if getattr(self, '_is_replica', False): _own_hooks(self)
+        return _features(self.net)(x)
     def extra_repr(self): return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
 
 # %% ../../nbs/20_models.backbone.ipynb #112d356d
+def _own_hooks(body):
+    "`nn.DataParallel` copies modules and not their hooks: gives the stages of such a copy hooks of their own, with its own attention."
+    for s in body.stages.values():
+        m = body.net.get_submodule(s.module)
+        own = lambda f: partial(_attend, body, f.args[1]) if isinstance(f, partial) and f.func is _attend else f
+        m._forward_hooks = type(m._forward_hooks)((i, own(f)) for i, f in m._forward_hooks.items())
+
 def _attend(body, name, module, args, out):
     "The forward hook of a stage: the attention module that `body` holds under `name` now, if any, applied to what the stage gives."
     return body.attention[name](out) if name in body.attention else out
+
+def _all_through(net, module):
+    "Whether everything that the final map knows of an image has passed `module`, found without computing anything."
+    net, x = _on_meta(net), torch.empty(1, 3, 128, 128, device='meta', requires_grad=True)
+    net.get_submodule(module).register_forward_hook(lambda m, i, o: o.detach())
+    with torch.enable_grad(): y = _features(net)(x)
+    return not y.requires_grad or torch.autograd.grad(y.sum(), x, allow_unused=True)[0] is None
 
 def insert_attention(
     body:Body, # changed in place
     attention, # `nf -> nn.Module`, which maps (B, nf, H, W) to (B, nf, H, W)
     stages=(4,) # stages in the paper's numbering: 2 for conv2_x to 5 for conv5_x
 )->Body: # `body`, with a module of its own after each of these stages
-    "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage."
+    "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage, or a way around it."
     stages = [stages] if isinstance(stages, int) else list(stages)
     if not stages or len(set(stages)) < len(stages): raise ModelError(f"stages={stages}: name each stage that attention follows once, such as (4,) or (3, 4).")
     for k in stages:
         if k not in body.stages:
-            has = ', '.join(f'{i} ({s.name}, {s.nf} channels)' for i,s in body.stages.items()) or 'none'
+            has = ', '.join(f'{i} ({s.name}, {s.nf} channels)' for i,s in body.stages.items()) or 'none; give your module a dictionary `stages`, such as {4: "layer3"}'
             raise ModelError(f"{body.arch}: there is no stage {k} to put attention after; it has {has}.")
         if body.stages[k].name in body.attention: raise ModelError(f"{body.arch}: there is attention after stage {k} already.")
+        if not _all_through(body.net, body.stages[k].module):
+            raise ModelError(f"{body.arch}: what timm names as stage {k} ({body.stages[k].module}) is one branch beside others, so attention there "
+                             f"would not see the map. Choose another of the stages {list(body.stages)}, or another architecture.")
     for k in stages:
         s = body.stages[k]
         body.attention[s.name] = attention(s.nf)
@@ -199,8 +246,20 @@ def stage(self:Body,
     k:int # stage in the paper's numbering, 2 to 5
 )->nn.Module: # timm's module; a hook on it sees the map that leaves the stage, attention included
     "The module of stage `k`, for hooks and Grad-CAM; `ModelError` where there is none."
-    if k not in self.stages: raise ModelError(f"{self.arch}: there is no stage {k}; it has {list(self.stages)}.")
+    if k not in self.stages: raise ModelError(f"{self.arch}: there is no stage {k}; it has {list(self.stages) or 'none, so name the module to look at yourself, such as `net.body`'}.")
     return self.net.get_submodule(self.stages[k].module)
+
+@patch
+@torch.no_grad()
+def signed(self:Body)->bool:
+    "Whether the backbone's final map has negative values, seen on one random image; behind a ReLU it has none."
+    net, first = self.net, next(self.net.parameters(), torch.empty(0))
+    x = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)).to(first)
+    was, att, self.attention = net.training, self.attention, nn.ModuleDict()
+    try: return bool((_features(net.eval())(x) < 0).any())
+    finally:
+        net.train(was)
+        self.attention = att
 
 @patch
 def summary(self:Body,
@@ -213,18 +272,25 @@ def summary(self:Body,
     return pd.DataFrame([(n, m, c, f'{g[2]} x {g[3]}', a) for n,m,c,g,a in rows], columns=['stage', 'timm module', 'channels', 'map', 'attention'])
 
 # %% ../../nbs/20_models.backbone.ipynb #f9d9d6f0
+def _has_stem_pool(net): return isinstance(getattr(net, 'maxpool', None), nn.MaxPool2d)
+
 def ceil_stem(
     net:nn.Module # a timm ResNet; changed in place
 )->nn.Module: # `net`
     "Gives a ResNet the max-pool of the authors' released code; `ModelError` where the network has none. Source: g-re-id, `resnet.py`."
-    if not isinstance(getattr(net, 'maxpool', None), nn.MaxPool2d): raise ModelError(f"{type(net).__name__}: has no max-pool in its stem; `ceil_pool=True` is for ResNets.")
+    if not _has_stem_pool(net):
+        raise ModelError(f"{type(net).__name__}: has no max-pool in its stem; `ceil_pool=True` is for ResNets. Leave it out, or give `ceil_pool='if_any'`.")
     net.maxpool.padding, net.maxpool.ceil_mode = 0, True
     return net
 
 # %% ../../nbs/20_models.backbone.ipynb #13218e00
+def _name(arch): return arch if isinstance(arch, str) else getattr(arch, '__qualname__', type(arch).__qualname__)
+
 def _create(arch, pretrained, weights):
-    "The timm model `arch`; `ModelError` for an unknown name, with names like it."
-    if not timm.is_model(arch):
+    "The timm model `arch`, or a module of the user's own; `ModelError` for an unknown name, with names like it."
+    if not isinstance(arch, str): return _create_own(arch, weights)
+    if len(arch) > 200 or not timm.is_model(arch):
+        arch = arch[:200]
         near = difflib.get_close_matches(arch.split('.')[0], timm.list_models(), n=4)
         raise ModelError(f"{arch!r} is no architecture of timm {timm.__version__}" + (f"; did you mean {', '.join(near)}?" if near else '.') + " `timm.list_models()` lists them.")
     if pretrained and weights is None: return _download(arch)
@@ -232,8 +298,26 @@ def _create(arch, pretrained, weights):
     except RuntimeError as e: raise ModelError(f"{arch}: timm cannot make it ({e}).") from e
     return net if weights is None else load_timm(net, weights)
 
+def _create_own(arch, weights):
+    "The module that the user gave or that the user's callable makes; `ModelError` where that is none."
+    net = arch if isinstance(arch, nn.Module) or not callable(arch) else arch()
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"{_name(arch)}: is or makes a {type(net).__name__}. Give the name of a timm architecture, a torch module that maps "
+                         "images (B, 3, H, W) to a feature map (B, C, H, W), or a callable without arguments that makes one.")
+    return net if weights is None else load_timm(net, weights)
+
+def _check_own_map(net, arch):
+    "Raises `ModelError` unless a module of the user's own gives one map (B, nf, H, W)."
+    try: y = trace_shapes(net, 128, _features)[-1].gave
+    except Exception as e: y = f'{type(e).__name__}: {e}'.splitlines()[0][:200]
+    nf = getattr(net, 'nf', None)
+    if not (isinstance(y, tuple) and len(y) == 4 and nf in (None, y[1])):
+        raise ModelError(f"{arch}: gives no feature map (B, {nf or 'C'}, H, W) for an image of 128 x 128 (found {y}). Return the map itself, "
+                         "before pooling; from the tokens of a transformer, reshape one.")
+
 def _check_map(net, arch):
     "Raises `ModelError` unless `forward_features` gives one map (B, C, H, W)."
+    if not hasattr(net, 'num_features'): return _check_own_map(net, arch)
     try: y = trace_shapes(net, 128, lambda n: n.forward_features)[-1].gave
     except Exception as e: y = f'{type(e).__name__}: {e}'.splitlines()[0]
     if not (isinstance(y, tuple) and len(y) == 4 and y[1] == net.num_features and stages_of(net)):
@@ -241,19 +325,20 @@ def _check_map(net, arch):
 
 # %% ../../nbs/20_models.backbone.ipynb #a8660090
 def make_body(
-    arch:str, # the name of a timm architecture
+    arch, # the name of a timm architecture; or a module that maps images to (B, nf, H, W), or a callable that makes one
     attention=None, # `nf -> nn.Module`, such as `DpA`; None for the plain network
     stages=(4,), # where: 2 for conv2_x to 5 for conv5_x; several are allowed
     pretrained:bool=True, # timm's weights (downloaded once)
     weights=None, # a local file of timm's weights instead
-    last_stride:int=1, # 1 keeps the map's size in the last stage, 2 halves it as timm does
-    ceil_pool:bool=False # the stem pooling of the authors' released ResNet
+    last_stride:int=1, # 1 keeps the map's size in the last stage, 2 halves it as timm does; a module of your own stays as it is
+    ceil_pool:bool|str=False # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
 )->Body: # its forward maps images (B, 3, H, W) to a feature map (B, nf, h, w)
-    "The body of a re-identification network from a timm architecture; `ModelError` for one without maps or without the stage asked for."
+    "The body of a re-identification network; `ModelError` for an architecture without maps or without the stage asked for."
+    if ceil_pool not in (True, False, 'if_any'): raise ModelError(f"ceil_pool={ceil_pool!r}: it is True, False or 'if_any'.")
     if last_stride not in (1, 2): raise ModelError(f"last_stride={last_stride}: it is 1 (keep the map's size in the last stage) or 2 (halve it).")
     net = _create(arch, pretrained, weights)
-    _check_map(net, arch)
-    if last_stride == 1: set_last_stride(net)
-    if ceil_pool: ceil_stem(net)
-    body = Body(net, arch)
+    _check_map(net, _name(arch))
+    if last_stride == 1 and hasattr(net, 'forward_features'): set_last_stride(net)
+    if ceil_pool is True or ceil_pool and _has_stem_pool(net): ceil_stem(net)
+    body = Body(net, _name(arch))
     return insert_attention(body, attention, stages) if attention else body
