@@ -7,7 +7,7 @@ __all__ = ['severities', 'Look', 'all_checks', 'Finding', 'Findings', 'phash_cod
            'check_dataset']
 
 # %% ../../nbs/36_data.check.ipynb #adbfef0e
-import json, multiprocessing, os, signal, textwrap, warnings
+import hashlib, json, multiprocessing, os, signal, textwrap, warnings
 import imagehash, numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from collections import namedtuple
@@ -15,9 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from hashlib import blake2b
-from io import BytesIO, StringIO
+from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from fastcore.basics import num_cpus, patch
@@ -25,6 +24,7 @@ from fastprogress.fastprogress import progress_bar
 from ..core import *
 from .items import *
 from .protocol import *
+from .pack import *
 
 # %% ../../nbs/36_data.check.ipynb #3ff071a8
 severities = ['error', 'warning', 'note']
@@ -120,8 +120,9 @@ def to_json(self:Findings,
     with atomic_path(file) as part: part.write_text(json.dumps(record, indent=1, default=lambda o: o.item() if hasattr(o, 'item') else str(o)), encoding='utf8')
 
 # %% ../../nbs/36_data.check.ipynb #42e5a4a6
-Look = namedtuple('Look', 'digest width height mode code flat error', defaults=(b'', 0, 0, '', b'', True, ''))
-Look.__doc__ = "What one reading of an image file tells: `digest` (16 bytes), `width`, `height` in pixels, `mode` of its colours, `code` (32 bytes), `flat`, and `error`, empty where all is well."
+Look = namedtuple('Look', 'digest width height mode code flat turn error', defaults=(b'', 0, 0, '', b'', True, 1, ''))
+Look.__doc__ = """What one look at an image file tells: `digest` (16 bytes), `width`, `height` in pixels, `mode` of its colors, `code` (32 bytes),
+`flat`, `turn` (EXIF orientation, 1 for none), and `error`, empty where all is well."""
 
 # %% ../../nbs/36_data.check.ipynb #41be9722
 def phash_code(
@@ -134,26 +135,38 @@ def phash_code(
 def look_once(
     path # image file
 )->Look:
-    "Digest, size, mode, code and health of an image file, from one reading; raises nothing."
-    try: data = Path(path).read_bytes()
-    except (OSError, ValueError) as e: return Look(error='missing' if not os.path.exists(path) else f'cannot be opened ({e})')
-    digest = blake2b(data, digest_size=16).digest()
+    "Digest, size, mode, code and health of an image file; raises nothing."
     try:
-        with warnings.catch_warnings(), Image.open(BytesIO(data)) as im:
+        if not os.path.isfile(path): return Look(error='no regular file' if os.path.exists(path) else 'missing')
+        digest = bytes.fromhex(file_digest(path))[:16]
+    except (OSError, ValueError) as e: return Look(error=f'cannot be opened ({e})')
+    try:
+        with warnings.catch_warnings(), open_image(path) as im:
             warnings.simplefilter('ignore')
-            size, mode = im.size, im.mode
-            im.draft('L', (32, 32))
-            grey = im.convert('L')
-            lo, hi = grey.getextrema()
-            return Look(digest, *size, mode, phash_code(grey), hi-lo < 4)
-    except Exception as e: return Look(digest, error=_why(e, data))       # a broken file may raise anything at all, and each is a finding
+            return _look(im, digest)
+    except DataError as e: return Look(digest, error=_why(e.__cause__, os.path.getsize(path)))
+
+def _look(im, digest):
+    "The look at an opened image."
+    size, mode = im.size, im.mode
+    im.draft('L', (32, 32))
+    grey = (rgb_image(im) if mode[0] in 'IF' else im).convert('L')
+    lo, hi = grey.getextrema()
+    return Look(digest, *size, mode, phash_code(grey), hi-lo < 4, _turn(im))
+
+def _turn(im):
+    "The EXIF orientation of an image, 1 to 8; 1 also where its EXIF cannot be read."
+    try: turn = im.getexif().get(0x0112, 1)
+    except Exception: return 1                                             # the picture is fine, its EXIF may hold anything
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 # %% ../../nbs/36_data.check.ipynb #39bb5d65
-def _why(e, data):
-    "What is wrong with a file whose decoding raised `e`."
-    if not data: return 'empty'
+def _why(e, n_bytes):
+    "What is wrong with a file of `n_bytes` whose decoding raised `e`."
+    if not n_bytes: return 'empty'
     if isinstance(e, UnidentifiedImageError): return 'no image'
-    if isinstance(e, Image.DecompressionBombError): return 'too many pixels'
+    if isinstance(e, Image.DecompressionBombError) or 'pixels and' in str(e): return 'too many pixels'
+    if isinstance(e, DataError): return str(e).split(',')[0].replace('its pixels are of', 'with pixels of')
     return 'cut short' if 'truncated' in str(e) else f'broken ({type(e).__name__})'
 
 # %% ../../nbs/36_data.check.ipynb #574af8a3
@@ -167,32 +180,84 @@ _ones = np.unpackbits(np.arange(2**16, dtype=np.uint16).view(np.uint8)).reshape(
 def _hamming(a, b): return _ones[a.view(np.uint16) ^ b.view(np.uint16)].sum(-1, dtype=np.int64)
 
 # %% ../../nbs/36_data.check.ipynb #65462120
-def _candidates(key, block=2**21):
+class _Work:
+    "How many comparisons are left to a search."
+    def __init__(self, left): self.left = left
+
+def _meet(first, count, order, work, block=2**19):
+    "Pairs (r, order[first[r] + k]) for each r and each k below count[r], a block at a time, until the work is used up."
+    ends = np.cumsum(count)
+    cuts = np.searchsorted(ends, np.arange(block, ends[-1] if len(ends) else 0, block))
+    for rows in np.split(np.arange(len(count)), cuts):
+        if work.left < 0: return
+        m = count[rows]
+        work.left -= int(m.sum())
+        r, begin = np.repeat(rows, m), np.cumsum(m) - m
+        yield r, order[np.arange(len(r)) + np.repeat(first[rows] - begin, m)]
+
+def _candidates(key, work):
     "Pairs i < j of rows whose 16-bit keys (n,) differ in at most one bit, a block at a time."
-    order, start = np.argsort(key, kind='stable'), np.r_[0, np.cumsum(np.bincount(key, minlength=2**16))]
+    order = np.argsort(key, kind='stable')
+    start = np.r_[0, np.cumsum(np.bincount(key, minlength=2**16))]
     for flip in [0] + [1 << b for b in range(16)]:
         want = key.astype(np.int64) ^ flip
-        lo, m = start[want], start[want+1]-start[want]
-        ends = np.cumsum(m)
-        for rows in np.split(np.arange(len(key)), np.searchsorted(ends, np.arange(block, ends[-1], block))):
-            i, first = np.repeat(rows, m[rows]), np.cumsum(m[rows])-m[rows]
-            j = order[np.arange(len(i)) - np.repeat(first-lo[rows], m[rows])]
-            yield i[i < j], j[i < j]
+        for i, j in _meet(start[want], start[want+1] - start[want], order, work): yield i[i < j], j[i < j]
 
 # %% ../../nbs/36_data.check.ipynb #b480cd93
+def _near_codes(codes, most, work):
+    "Blocks i < j, distance of different codes (n, 32) at most `most` bits apart, each pair in one block."
+    keys = _quarters(codes)
+    for q, key in enumerate(keys):
+        for i, j in _candidates(key, work):
+            new = (_ones[keys[:q, i] ^ keys[:q, j]] > 1).all(0)           # no earlier quarter has found the pair
+            i, j = i[new], j[new]
+            d = _hamming(codes[i], codes[j])
+            yield i[d <= most], j[d <= most], d[d <= most]
+
+def _near_rows(codes, most, work):
+    "Blocks i < j, distance of rows of `codes` (n, 32), those with equal codes first."
+    codes, group = np.unique(codes, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    order, size = np.argsort(group, kind='stable'), np.bincount(group)
+    first, twins = np.cumsum(size) - size, np.flatnonzero(size > 1)
+    def _blocks():
+        yield twins, twins, np.zeros(len(twins), np.int64)
+        yield from _near_codes(codes, most, work)
+    for u, v, d in _blocks():
+        for p, i in _meet(first[u], size[u], order, work):
+            for r, j in _meet(first[v[p]], size[v[p]], order, work):
+                once = (i[r] < j) | (u[p][r] != v[p][r])
+                yield np.minimum(i[r], j)[once], np.maximum(i[r], j)[once], d[p][r][once]
+
+# %% ../../nbs/36_data.check.ipynb #5f9ad814
+def _rank(x):
+    "For each element of `x` how many equal ones come before it."
+    order = np.argsort(x, kind='stable')
+    at, new = np.arange(len(x)), np.r_[True, np.diff(x[order]) != 0][:len(x)]
+    rank = np.empty(len(x), np.int64)
+    rank[order] = at - np.maximum.accumulate(np.where(new, at, 0))
+    return rank
+
 def near_pairs(
     codes:np.ndarray, # (n, 32) uint8, as `phash_code` gives them
     wanted=None, # (i, j) -> mask of the pairs that matter; None for all
-    most:int=32 # largest Hamming distance
-)->np.ndarray: # (m, 3): i < j and their distance
+    most:int=32, # largest Hamming distance
+    each:int=20, # pairs that are kept of an image; one with fewer has all of its pairs, None keeps all
+    work:int=2**28 # comparisons before the search ends
+)->tuple: # (m, 3): i < j and their distance; and whether these are all
     "Pairs of codes at most `most` bits apart of 256; certain to find those that differ in at most 7 of the 64 lowest frequencies."
-    out, codes = [np.zeros((0, 3), np.int64)], np.ascontiguousarray(codes, np.uint8).reshape(-1, 32)
-    for key in _quarters(codes) if len(codes) else ():
-        for i, j in _candidates(key):
-            if wanted is not None: keep = wanted(i, j); i, j = i[keep], j[keep]
-            d = _hamming(codes[i], codes[j])
-            out.append(np.stack([i, j, d], 1)[d <= most])
-    return np.unique(np.concatenate(out), axis=0)
+    codes = np.ascontiguousarray(codes, np.uint8).reshape(-1, 32)
+    out, seen, left = [np.zeros((0, 3), np.int64)], np.zeros(len(codes), np.int64), _Work(work)
+    limit = len(codes) if each is None else each                          # no image has more pairs than there are images
+    for i, j, d in _near_rows(codes, most, left):
+        keep = (seen[i] < limit) | (seen[j] < limit)
+        if wanted is not None: keep[keep] = wanted(i[keep], j[keep])
+        pair, d = np.stack([i[keep], j[keep]], 1), d[keep]
+        keep = (seen[pair] + _rank(pair.ravel()).reshape(-1, 2) < limit).any(1)
+        out.append(np.c_[pair, d][keep])
+        seen += np.bincount(out[-1][:, :2].ravel(), minlength=len(seen))
+    pairs = np.concatenate(out)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], bool(left.left >= 0 and (seen < limit).all())
 
 # %% ../../nbs/36_data.check.ipynb #831a43cf
 def _deaf(): signal.signal(signal.SIGINT, signal.SIG_IGN)                # Ctrl-C is for the parent, which ends its workers
@@ -231,13 +296,14 @@ class Case:
     protocol:Protocol=None # how it is scored
     role:np.ndarray=None # role of each row in the first draw; None where the protocol does not fit
     problem:str='' # why it does not fit
-    looks:pd.DataFrame=None # from `look_all`, a row a row; None where images are not opened
+    looks:pd.DataFrame=None # from `look_all`, one row per image; None where images are not opened
+    pack:object=None # the `Pack`, where the images are in one
+    whole:bool=True # whether `copies` are all there are
 
     @cached_property
     def hidden(self):
-        "Mask of test rows whose identities are not published: no two of them share one."
-        test = (self.df.split == 'test').to_numpy()
-        return test & bool(test.any() and self.df.pid[test].is_unique)
+        "Mask of test rows whose identities are not published."
+        return hidden_rows(self.df)
     @cached_property
     def copies(self):
         "`near()`, computed once."
@@ -268,14 +334,10 @@ def _verb(n, one='is', many='are'): return one if n == 1 else many
 
 def _word(column): return {'camid': 'camera'}.get(column, column)
 
-# %% ../../nbs/36_data.check.ipynb #c0550f90
-@patch
-def usual_protocol(self:Case)->Protocol:
-    "The protocol a data set is scored by when nothing else is said: drawn galleries for `test` rows, identities held out where those of the test are hidden, else the data set's own junk column, else cross-camera."
-    if self.hidden.any(): return held_out()
-    if (self.df.split == 'test').any(): return one_gallery()
-    junk = 'camid' if self.dataset is None else self.dataset.junk
-    return {'camid': cross_camera, 'view': cross_view, None: no_junk}.get(junk) or Protocol(f'cross-{junk}', junk)
+def _image_rows(case, severity, check, mask, found, remedy):
+    "One finding about the images in `mask`, where there are any."
+    rows = case.rows(np.asarray(mask))
+    if rows: yield Finding(severity, check, len(rows), f"{found}: {case.short(rows)}", remedy, rows)
 
 # %% ../../nbs/36_data.check.ipynb #d9269fa1
 @patch
@@ -283,8 +345,9 @@ def fit(self:Case,
     protocol:Protocol=None # None for the usual one
 )->Case: # itself
     "Give each row its role in the protocol's first draw; a protocol that does not fit leaves `role` empty and says why in `problem`."
-    self.protocol = protocol or self.usual_protocol()
-    try: self.role = self.protocol.roles(self.df)
+    try:
+        self.protocol = protocol or default_protocol(self.df, getattr(self.dataset, 'name', None))[0]
+        self.role = self.protocol.roles(self.df)
     except DataError as e: self.problem = str(e)
     return self
 
@@ -308,12 +371,28 @@ def _counts(case):
 # %% ../../nbs/36_data.check.ipynb #7e338a6b
 def _names(case):
     "File names that the reader could not place."
-    if len(case.odd): yield Finding('warning', 'file names', len(case.odd), f"{_num(len(case.odd), 'name')} {_verb(len(case.odd), 'does', 'do')} not follow the data set's pattern and {_verb(len(case.odd), 'was', 'were')} left out: {some([os.path.basename(str(p)) for p in case.odd])}", "Rename them, or remove them.", tuple(map(str, case.odd)))
+    n = len(case.odd)
+    if not n: return
+    found = f"{_num(n, 'name')} {_verb(n, 'does', 'do')} not follow the data set's pattern and {_verb(n, 'was', 'were')} left out"
+    yield Finding('warning', 'file names', n, f"{found}: {some([os.path.basename(str(p)) for p in case.odd])}",
+                  "Rename them, or remove them.", tuple(map(str, case.odd)))
 
 def _missing(case):
-    "Image files that the table names and the disk lacks."
-    gone = (case.looks.error == 'missing').to_numpy() if case.looks is not None else case.df.path.isin(missing_files(case.df.path)).to_numpy()
-    if gone.any(): yield Finding('error', 'missing files', int(gone.sum()), f"{gone.sum():,} of {len(gone):,} image files {_verb(gone.sum())} missing: {case.short(case.rows(gone))}", "Copy them, or leave their rows out.", case.rows(gone))
+    "Image files that the table names and the disk lacks; a pack does not need them."
+    if case.pack is not None: return
+    gone = case.looks.error == 'missing' if case.looks is not None else case.df.path.isin(missing_files(case.df.path))
+    yield from _image_rows(case, 'error', 'missing files', gone, f"{gone.sum():,} of {len(gone):,} image files {_verb(gone.sum())} missing",
+                           "Copy them, or leave their rows out.")
+
+def _pack(case):
+    "A pack whose images were damaged, and files that changed after they were packed."
+    if case.pack is None or case.looks is None: return
+    try: case.pack.check()
+    except DataError as e: yield Finding('error', 'damaged pack', 0, str(e))
+    changed = tuple(map(str, case.pack.changed()))
+    if changed:
+        yield Finding('error', 'changed files', len(changed), f"{_num(len(changed), 'image file')} {_verb(len(changed), 'was', 'were')} changed "
+                      f"after packing: {case.short(changed)}", "Pack them again with `dpa_pack`.", changed)
 
 # %% ../../nbs/36_data.check.ipynb #046a2a0a
 _lists = 'train_test_split/'
@@ -327,7 +406,7 @@ _beside = {'VRU': [_lists+f'{n}.txt' for n in ('train_list', 'test_list_1200', '
 # %% ../../nbs/36_data.check.ipynb #4fbcd421
 def _side_files(case):
     "Files that come beside the images and are missing, and labels that some rows lack."
-    want = _beside.get(getattr(case.dataset, 'name', None), [])
+    want = _beside.get(getattr(case.dataset, 'name', None), []) if case.pack is None else []
     gone = tuple(w.split('|')[0].removeprefix('**/') for w in want if not any(any(Path(case.where).glob(g)) for g in w.split('|')))
     if gone: yield Finding('warning', 'side files', len(gone), f"{_num(len(gone), 'side file')} of {case.dataset.name} {_verb(len(gone))} missing: {some(gone, 9)}", "Copy them if you need what they hold; images and labels were read without them.", gone)
     part = {c: int(n) for c, n in case.df.isna().sum().items() if n}
@@ -379,29 +458,45 @@ def _protocol(case):
 
 # %% ../../nbs/36_data.check.ipynb #18689e29
 def _unreadable(case):
-    "Image files that do not decode."
+    "Image files that do not decode, or into one color."
     if case.looks is None: return
-    bad = (~case.looks.error.isin(['', 'missing'])).to_numpy()
+    bad = ~case.looks.error.isin(['', 'missing'])
     why = ', '.join(f'{n} {e}' for e, n in case.looks.error[bad].value_counts().items())
-    if bad.any(): yield Finding('error', 'unreadable images', int(bad.sum()), f"{bad.sum():,} of {len(bad):,} images cannot be decoded ({why}): {case.short(case.rows(bad))}", "Copy them again; `drop_unreadable` leaves their rows out.", case.rows(bad))
-    blank = (case.looks.flat & (case.looks.error == '')).to_numpy()
-    if blank.any(): yield Finding('warning', 'blank images', int(blank.sum()), f"{_num(blank.sum(), 'image')} {_verb(blank.sum())} of one colour: {case.short(case.rows(blank))}", "Leave them out.", case.rows(blank))
+    yield from _image_rows(case, 'error', 'unreadable images', bad, f"{bad.sum():,} of {len(bad):,} images cannot be read ({why})",
+                           "Copy them again, or save them as 8 bits; `drop_unreadable` leaves their rows out.")
+    blank = case.looks.flat & (case.looks.error == '')
+    yield from _image_rows(case, 'warning', 'blank images', blank, f"{_num(blank.sum(), 'image')} {_verb(blank.sum())} of one color",
+                           "Leave them out.")
 
 # %% ../../nbs/36_data.check.ipynb #8d055425
 def _span(x): return f'{x.median():g}' + ('' if x.min() == x.max() else f' ({x.min():g} to {x.max():g})')
 
 # %% ../../nbs/36_data.check.ipynb #a3559ecc
 def _sizes(case):
-    "A summary of sizes and colour modes, and outliers."
+    "A summary of the sizes of images, and outliers."
     if case.looks is None or not (case.looks.error == '').any(): return
-    ok = (case.looks.error == '').to_numpy(); w, h = case.looks.width, case.looks.height; aspect = w/h.clip(lower=1)
-    yield Finding('note', 'image sizes', 0, f"width {_span(w[ok])} px, height {_span(h[ok])} px, width/height {_span(aspect[ok].round(2))}: the median, least and most in brackets")
-    modes = case.looks['mode'][ok].value_counts()
-    if len(modes) > 1: yield Finding('note', 'colour modes', 0, ', '.join(f'{n:,} images are {m}' for m, n in modes.items()), "They are read as RGB.")
-    off = np.abs(np.log(aspect.clip(lower=1e-6)/aspect[ok].median())) > np.log(4)
-    for name, m, what in (('tiny images', np.minimum(w, h) < 16, 'with a short side under 16 px'), ('odd aspects', off, 'four times as wide or as high as the median image')):
-        m = (m & ok).to_numpy()
-        if m.any(): yield Finding('warning', name, int(m.sum()), f"{_num(m.sum(), 'image')} {what}: {case.short(case.rows(m))}", "Look at them: a detection may have gone wrong.", case.rows(m))
+    ok, w, h = case.looks.error == '', case.looks.width, case.looks.height
+    aspect = w/h.clip(lower=1)
+    yield Finding('note', 'image sizes', 0, f"width {_span(w[ok])} px, height {_span(h[ok])} px, "
+                  f"width/height {_span(aspect[ok].round(2))}: the median, least and most in brackets")
+    tiny = ok & (np.minimum(w, h) < 16)
+    odd = ok & (np.abs(np.log(aspect.clip(lower=1e-6)/aspect[ok].median())) > np.log(4))
+    for name, m, what in (('tiny images', tiny, 'with a short side under 16 px'),
+                          ('odd aspects', odd, 'four times as wide or as high as the median image')):
+        yield from _image_rows(case, 'warning', name, m, f"{_num(m.sum(), 'image')} {what}", "Look at them: a detection may have gone wrong.")
+
+def _modes(case):
+    "Color modes, pixels of more than 8 bits, and rotations that are noted and not applied."
+    if case.looks is None or not (case.looks.error == '').any(): return
+    ok, mode = case.looks.error == '', case.looks['mode']
+    n = mode[ok].value_counts()
+    if len(n) > 1: yield Finding('note', 'color modes', 0, ', '.join(f'{k:,} images are {m}' for m, k in n.items()), "They are read as RGB.")
+    deep = ok & mode.str.startswith('I')
+    yield from _image_rows(case, 'warning', 'images of 16 bits', deep, f"{_num(deep.sum(), 'image')} of 16 bits a pixel, of which the upper 8 are read",
+                           "Where the values fill a small part of the range, as from a heat camera, scale them to 8 bits yourself.")
+    turned = ok & (case.looks.turn != 1)
+    yield from _image_rows(case, 'warning', 'EXIF rotation', turned, f"{_num(turned.sum(), 'image')} with an EXIF rotation, which is not applied when reading",
+                           "Turn them once with PIL's `ImageOps.exif_transpose` and save them again.")
 
 # %% ../../nbs/36_data.check.ipynb #21cf8226
 def _side(case):
@@ -453,11 +548,14 @@ def _crossings(case):
 def near(self:Case,
     most:int=32 # largest Hamming distance of 256 bits
 )->pd.DataFrame: # columns `a` and `b` (row numbers), `distance`, `what`
-    "Images that look alike across splits or identities and are not the same file, a row for each pair and each kind of crossing, the nearest first."
+    """Images that look alike across splits or identities and are not the same file, one row per pair and kind of crossing, the nearest first;
+    of an image with very many pairs only some, and `whole` says so."""
     if self.looks is None: return pd.DataFrame(dict(a=[], b=[], distance=[], what=[]))
-    use = np.flatnonzero((self.looks.error == '') & ~self.looks.flat & ~self.df.assign(d=self.looks.digest).duplicated(['d', 'pid', 'split']))
+    twice = self.df.assign(d=self.looks.digest).duplicated(['d', 'pid', 'split'])
+    use = np.flatnonzero((self.looks.error == '') & ~self.looks.flat & ~twice)
     kinds, digest = _crossings(self), pd.factorize(self.looks.digest)[0][use]
-    pairs = near_pairs(np.frombuffer(b''.join(self.looks.code.iloc[use]), np.uint8), lambda i, j: np.logical_or.reduce([*kinds(use[i], use[j]).values()]) & (digest[i] != digest[j]), most)
+    def _wanted(i, j): return np.logical_or.reduce([*kinds(use[i], use[j]).values()]) & (digest[i] != digest[j])
+    pairs, self.whole = near_pairs(np.frombuffer(b''.join(self.looks.code.iloc[use]), np.uint8), _wanted, most)
     a, b, d = use[pairs[:, 0]], use[pairs[:, 1]], pairs[:, 2]
     hits = kinds(a, b)
     m = np.concatenate([np.flatnonzero(h) for h in hits.values()])
@@ -469,31 +567,54 @@ def _near_copies(case):
     "Pictures that look alike across splits or identities."
     for what, d in case.copies.groupby('what', sort=False):
         rows = tuple(zip(case.df.path[d.a], case.df.path[d.b]))
-        shown = some([f'{case.short([p])} and {case.short([q])} ({n} bits apart)' for (p, q), n in zip(rows[:2], d.distance)] + list(rows[2:]), 2)
-        yield Finding('warning', f'near copy, {what}', len(d), f"{_num(len(d), 'pair')} {_verb(len(d), 'looks', 'look')} alike, {dict(_whereabouts, **{'query and gallery': 'a query and a right answer'})[what]}: {shown}", "Look at them with `findings.show_pairs()`: consecutive frames and copies make a test easy.", rows)
+        shown = [f'{case.short([p])} and {case.short([q])} ({n} bits apart)' for (p, q), n in zip(rows[:2], d.distance)]
+        where = dict(_whereabouts, **{'query and gallery': 'a query and a right answer'})[what]
+        n = f"{'' if case.whole else 'at least '}{_num(len(d), 'pair')} {_verb(len(d), 'looks', 'look')} alike, {where}"
+        more = '' if case.whole else ' There are so many that only the first of each image are listed.'
+        yield Finding('warning', f'near copy, {what}', len(d), f"{n}: {some(shown + list(rows[2:]), 2)}.{more}",
+                      "Look at them with `findings.show_pairs()`: consecutive frames and copies make a test easy.", rows)
 
 # %% ../../nbs/36_data.check.ipynb #4349e4a6
-all_checks = (_counts, _names, _side_files, _missing, _unreadable, _shared, _single, _cameras, _protocol, _same_file, _near_copies, _sizes)
+all_checks = (_counts, _names, _side_files, _missing, _pack, _unreadable, _shared, _single, _cameras, _protocol, _same_file, _near_copies,
+              _sizes, _modes)
 
 # %% ../../nbs/36_data.check.ipynb #d8697d50
 def _rows(csv, root=None):
     "A manifest with absolute paths, below `root` or the CSV's folder, whether its files exist or not."
-    try: df = check_columns(pd.read_csv(csv, low_memory=False), csv)
-    except (ValueError, UnicodeDecodeError, OSError) as e: raise e if isinstance(e, DataError) else DataError(f"{csv}: is no CSV file that can be read ({e}).") from e
-    return df.assign(path=[os.path.abspath(Path(root or Path(csv).parent).resolve()/str(p)) for p in df.path])
+    df = check_columns(read_table(csv), csv)
+    top = Path(root or Path(csv).parent).resolve()
+    return df.assign(path=[os.path.abspath(top/str(p)) for p in df.path])
+
+def _pack_looks(pack, progress=False):
+    "As `look_all`, of the images in a pack."
+    def _one(x):
+        im = Image.fromarray(x.permute(1, 2, 0).numpy())
+        return _look(im, bytes.fromhex(hashlib.sha256(x.numpy()).hexdigest())[:16])
+    images = progress_bar(pack.images, total=len(pack), leave=False) if progress else pack.images
+    return pd.DataFrame([_one(x) for x in images], columns=Look._fields)
 
 # %% ../../nbs/36_data.check.ipynb #2bf1ce73
+def _pack_case(pack):
+    "A case from a pack."
+    return Case(pack.manifest, pack.file, next((d for d in datasets if d.name == pack.dataset), None), pack=pack)
+
 def _open(path, **kwargs):
-    "A case from a folder, a CSV or a manifest; raises `DataError` where a reader does."
+    "A case from a folder, a CSV, a pack or a manifest; raises `DataError` where a reader does."
     if isinstance(path, pd.DataFrame): return Case(check_columns(path).assign(path=path.path.map(str)).reset_index(drop=True))
-    path, odd, known = Path(path), [], which_dataset(path)
-    if path.is_file() or known is None and (path/'labels.csv').is_file(): return Case(_rows(path if path.is_file() else path/'labels.csv', **kwargs), path)
+    if isinstance(path, Pack): return _pack_case(path)
+    path, odd = Path(path), []
+    known = which_dataset(path)
+    csv = path if path.is_file() else path/'labels.csv'
+    if known is None and csv.is_file():
+        if 'test' in kwargs: raise DataError(f"{csv}: has no tests to choose from, and test={kwargs['test']!r} was asked for. Leave it out.")
+        if csv.suffix == '.pt': return _pack_case(open_pack(csv))
+        return Case(_rows(csv, **kwargs), path)
     with redirect_stdout(StringIO()) as out: df = known.read(path, odd=odd, **kwargs) if known else read_dataset(path)
     return Case(df, path, known, known.expected(kwargs.get('test')), tuple(odd), tuple(out.getvalue().splitlines()))
 
 # %% ../../nbs/36_data.check.ipynb #eb96d84d
 def check_dataset(
-    path_or_manifest, # folder of a data set, CSV file, or manifest
+    data, # folder of a data set, CSV file, pack, or manifest
     protocol:Protocol=None, # how it will be scored; None for the one that the data set uses
     images:bool=True, # open every image? False takes seconds and sees the table alone
     n_workers:int=None, # processes that read; None for one a processor
@@ -502,13 +623,23 @@ def check_dataset(
     **kwargs # for the data set's reader, such as `test='small'`
 )->Findings:
     "Everything that is odd about a data set, as findings; nothing in the data makes it raise. Nothing is written."
-    try: case = _open(path_or_manifest, **kwargs).fit(protocol)
-    except (DataError, OSError) as e: return Findings([Finding('error', 'reading', 0, str(e))], path_or_manifest if not isinstance(path_or_manifest, pd.DataFrame) else 'the manifest', 'nothing could be checked')
-    if images: case.looks = look_all(case.df.path, n_workers, progress)
+    try: case = _open(data, **kwargs).fit(protocol)
+    except (DataError, OSError) as e:
+        where = 'the manifest' if isinstance(data, pd.DataFrame) else data
+        return Findings([Finding('error', 'reading', 0, str(e))], where, 'nothing could be checked')
+    if images: case.looks = _pack_looks(case.pack, progress) if case.pack else look_all(case.df.path, n_workers, progress)
     looked = f"{len(case.df):,} rows, " + ('every image read' if images else 'no image opened')
     return Findings([f for c in checks for f in c(case)], case.where, looked, case)
 
 # %% ../../nbs/36_data.check.ipynb #301a4557
+@patch
+def picture(self:Case,
+    k:int # number of a row
+)->Image.Image: # RGB
+    "The image of a row, from the pack where there is one; raises `DataError` where it cannot be read."
+    if self.pack is not None: return Image.fromarray(self.pack.images[k].permute(1, 2, 0).numpy())
+    with open_image(self.df.path[k]) as im: return rgb_image(im).copy()
+
 @patch
 def show_pairs(self:Findings,
     n:int=6 # how many
@@ -516,13 +647,15 @@ def show_pairs(self:Findings,
     "Draws the nearest near copies, each pair side by side with split, identity and distance; returns the matplotlib figure, or None where there are none."
     near = self.case.copies.drop_duplicates(['a', 'b'])[:n] if self.case is not None else []
     if not len(near): return print("no near copies across splits or identities")
-    fig, axes = plt.subplots(-(-len(near)//3), 3, figsize=(8, 1.9*-(-len(near)//3)), dpi=80, squeeze=False)
+    n_rows = -(-len(near)//3)
+    fig, axes = plt.subplots(n_rows, 3, figsize=(8, 1.9*n_rows), dpi=80, squeeze=False)
     for ax in axes.flat: ax.axis('off')
     for ax, r in zip(axes.flat, near.itertuples()):
-        for x, k in enumerate((r.a, r.b)):
-            with Image.open(self.case.df.path[k]) as im: ax.imshow(im.convert('RGB').resize((96, 96)), extent=(x*1.05, x*1.05+1, 0, 1))
-            ax.text(x*1.05+.5, -.05, f"{self.case.df.split[k]}, {self.case.df.pid[k]}", ha='center', va='top', fontsize=7)
-        ax.set(xlim=(0, 2.05), ylim=(-.15, 1)); ax.set_title(f'{r.distance} bits apart', fontsize=8)
+        for x, k in ((0, r.a), (1.05, r.b)):
+            ax.imshow(self.case.picture(k).resize((96, 96)), extent=(x, x+1, 0, 1))
+            ax.text(x+.5, -.05, f"{self.case.df.split[k]}, {self.case.df.pid[k]}", ha='center', va='top', fontsize=7)
+        ax.set(xlim=(0, 2.05), ylim=(-.15, 1))
+        ax.set_title(f'{r.distance} bits apart', fontsize=8)
     plt.close(fig)
     return fig
 
