@@ -65,10 +65,13 @@ def numbered(
     values, # identities, cameras or labels (N,)
     start:int=0 # smallest number allowed
 )->np.ndarray: # whole numbers (N,), equal exactly where the values are equal
-    "The values themselves where they are whole numbers from `start` up, else their place in sorted order, counted from `start`."
+    "The values themselves where they are whole numbers from `start` up, else their place in the order of their text, counted from `start`."
     v = pd.Series(values)
     if pd.api.types.is_integer_dtype(v) and v.min() >= start: return v.to_numpy()
-    return pd.factorize(v.astype(str) if v.dtype == object else v, sort=True)[0] + start
+    if v.dtype != object: return pd.factorize(v, sort=True)[0] + start
+    codes, known = pd.factorize(v, use_na_sentinel=False)                     # 7 and '7' are two values
+    by_text = sorted(range(len(known)), key=lambda i: (str(known[i]), type(known[i]).__name__))
+    return np.argsort(by_text)[codes] + start
 
 # %% ../nbs/02_layouts.ipynb #d85262ba
 def _prepared(df):
@@ -196,7 +199,7 @@ def as_vrai(
 )->pd.DataFrame: # the manifest of what was written, test identities included
     "Write images as the official VRAI has them: `images_train`, `images_test`, `images_dev` (a part of the test again) and three annotation pickles."
     d = _vrai_codes(_prepared(df)); frame, train = d.groupby('vid').cumcount() + 1, d.split == 'train'
-    token = [rng_for(seed, 'vrai name', i).bytes(4).hex().upper() for i in range(len(d))]
+    token = [rng_for(seed, 'vrai name', i).bytes(8).hex().upper() for i in range(len(d))]
     d['name'] = [f'{v:08d}_{c:04d}_{k:08d}.jpg' if t else f'{x}_C{c}.jpg' for v, c, k, t, x in zip(d.vid, d.cam, frame, train, token)]
     test = d[~train]; ids = sorted(test.vid.unique())
     dev = test[test.vid.isin(ids[:-(-len(ids)//10)])]

@@ -28,6 +28,16 @@ from ..core import *
 columns = ['path', 'pid', 'camid', 'split']
 splits = ['train', 'query', 'gallery']                    # what training needs; 'test' rows become query or gallery by a protocol
 
+# %% ../../nbs/30_data.items.ipynb #b5a55c26
+def _need_utf8(names, where):
+    "Raises `DataError` for names that are no UTF-8, which no CSV, page or message could hold."
+    def _odd(name):
+        try: str(name).encode()
+        except UnicodeEncodeError: return True
+    if not (bad := [n for n in names if _odd(n)]): return
+    raise DataError(f"{where}: {len(bad)} names are not in UTF-8: {some(map(ascii, bad))}. They come from an archive of another encoding: "
+                    "unpack it again, with `unzip -O gbk` for instance, or rename them with `convmv -f gbk -t utf8 -r --notest`.")
+
 # %% ../../nbs/30_data.items.ipynb #19bc1cf2
 def check_columns(
     df:pd.DataFrame, # manifest
@@ -39,6 +49,9 @@ def check_columns(
     if absent: raise DataError(f"{where}: has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or rename yours with `df.rename(columns=...)`.")
     for c in columns:
         if df[c].isna().any(): raise DataError(f"{where}: {int(df[c].isna().sum())} rows have no {c}, the first is row {df[c].isna().to_numpy().argmax()}. Fill them in or leave the rows out.")
+    for c in ('path', 'pid'): _need_utf8(df[c].unique(), where)
+    alike = pd.Series(df.pid.unique()).map(str)
+    if not alike.is_unique: raise DataError(f"{where}: {some(alike[alike.duplicated()])} is a pid both as a number and as text, which no CSV could tell apart. Make one of the two; `df.pid.astype(str)` makes all text.")
     other = sorted(set(df.split) - {*splits, 'test'}, key=str)
     if other: raise DataError(f"{where}: the column split holds {some(map(repr, other))}; it may hold {some(splits)} or test.")
     if pd.api.types.infer_dtype(df.camid) != 'integer': raise DataError(f"{where}: the column camid holds {df.camid.iloc[0]!r}; it must hold whole numbers. `df['camid'] = pd.factorize(df.camid)[0]` numbers any names.")
@@ -66,7 +79,7 @@ def missing_files(
     for d in {d for d, _ in split}:
         try:
             with os.scandir(d or '.') as it: there[d] = {e.name for e in it if e.is_file()}
-        except OSError: there[d] = set()
+        except (OSError, ValueError): there[d] = set()                 # a ValueError for a name with a zero byte
     return [p for p, (d, n) in zip(paths, split) if n not in there[d] and not os.path.isfile(p)]
 
 # %% ../../nbs/30_data.items.ipynb #08f3ee85
@@ -74,7 +87,7 @@ def check_files(
     df:pd.DataFrame, # manifest with paths that can be opened
     where='the manifest' # its name in messages
 )->pd.DataFrame: # `df`
-    "Raises `DataError` where an image file is missing, or the same file stands in two splits or under two identities."
+    "Raises `DataError` where an image file is missing, or one file is in two splits or under two identities or cameras."
     gone = missing_files(df.path)
     if gone: raise DataError(f"{where}: {len(gone)} of {len(df)} image files are missing: {some(gone)}. Paths are relative to the CSV's folder; give another with `root=`.")
     return check_once(df, where)
@@ -84,11 +97,18 @@ def check_once(
     df:pd.DataFrame, # manifest
     where='the manifest' # its name in messages
 )->pd.DataFrame: # `df`
-    "Raises `DataError` where the same file stands in two splits or under two identities."
-    if df.path.is_unique: return df
-    for col, what in (('split', 'in more than one split'), ('pid', 'under more than one pid')):
-        n = df.groupby('path')[col].nunique()
+    "Raises `DataError` where one file is in two splits, or under two identities or cameras."
+    path = df.path.map(lambda p: os.path.normpath(str(p)))
+    if path.is_unique: return df
+    for col, what in (('split', 'in more than one split'), ('pid', 'under more than one pid'), ('camid', 'under more than one camid')):
+        n = df.groupby(path)[col].nunique()
         if (n > 1).any(): raise DataError(f"{where}: {(n > 1).sum()} image files stand {what}: {some(n.index[n > 1])}. Keep each in one.")
+    return df
+
+def _say_repeats(df, where):
+    "`df`; prints how many of its rows name a file that an earlier row names."
+    twice = df.path[df.path.duplicated()]
+    if len(twice): print(f"{where}: {len(twice)} of {len(df)} rows repeat the image file of another row and count a second time: {some(twice)}")
     return df
 
 # %% ../../nbs/30_data.items.ipynb #a4835676
@@ -159,14 +179,16 @@ def read_table(
 # %% ../../nbs/30_data.items.ipynb #dc541d5d
 def read_manifest(
     csv, # CSV file with columns `path, pid, camid, split` and any others
-    root=None # folder that paths are relative to; None for the CSV's own
+    root=None, # folder that paths are relative to; None for the CSV's own
+    files:bool=True # must every image file be there? False where only some rows will be used, which are checked then
 )->pd.DataFrame: # the manifest, with absolute paths
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     csv = Path(csv)
     if not csv.is_file(): raise DataError(f"{csv}: there is no such file. Give a CSV with columns {', '.join(columns)}.")
     df = check_columns(read_table(csv), csv)
     root = Path(root if root is not None else csv.parent).resolve()
-    return check_files(df.assign(path=[os.path.abspath(root/p) for p in df.path]), where=csv)
+    df = df.assign(path=[os.path.abspath(root/p) for p in df.path])
+    return _say_repeats((check_files if files else check_once)(df, csv), csv)
 
 # %% ../../nbs/30_data.items.ipynb #628a34fb
 def save_manifest(
@@ -243,8 +265,9 @@ def tell(
     form:str # what they should look like
 ):
     "Say which names were left out."
-    if odd is not None: odd.extend(map(str, bad))
-    elif bad: print(f"{where}: left out {len(bad)} that are not of the form {form}: {some(os.path.relpath(b, where) for b in bad)}")
+    if odd is not None: return odd.extend(map(str, bad))
+    said = f"{where}: left out {len(bad)} that are not of the form {form}: {some(os.path.relpath(b, where) for b in bad)}"
+    if bad: print(said.encode(errors='backslashreplace').decode())          # a name may be no UTF-8
 
 # %% ../../nbs/30_data.items.ipynb #a35b6f1d
 def read_names(
@@ -258,6 +281,7 @@ def read_names(
     folder = os.path.abspath(folder)
     names = names_in(folder, what); hits = [pattern.fullmatch(n) for n in names]
     good = [h for h in hits if h]
+    _need_utf8((h.string for h in good), folder)
     if not good: raise DataError(f"{folder}: holds no file of the form {form}, among {len(names)} {some(names)}. It should hold {what}.")
     tell([os.path.join(folder, n) for n, h in zip(names, hits) if not h], odd, folder, form)
     df = pd.DataFrame([h.groups() for h in good], columns=list(pattern.groupindex))
@@ -282,7 +306,9 @@ def read_list(
     odd:list=None # receives the lines that do not fit; None prints them
 )->pd.DataFrame: # the groups, as text
     "A row for each line that is not blank; raises `DataError` where the file is missing or no line fits."
-    lines = [l for l in need_file(file, what).read_text(encoding='utf-8-sig', errors='replace').splitlines() if l.strip()]
+    try: text = need_file(file, what).read_text(encoding='utf-8-sig', errors='replace')
+    except OSError as e: raise DataError(f"{file}: cannot be read ({e.strerror}). Copy it again, or ask who owns it.") from e
+    lines = [l for l in text.splitlines() if l.strip()]
     hits = [pattern.fullmatch(l.strip()) for l in lines]
     good = [h.groups() for h in hits if h]
     if not good: raise DataError(f"{file}: has no line of the form {form}, among {len(lines)} {some(map(repr, lines))}. It {what}.")
@@ -295,20 +321,28 @@ def find_images(
     folders, # to look in, the first goes before the next
     listed # the file that names them, for the message
 )->list: # absolute paths
-    "Where the images are; raises `DataError` for those in none of the folders."
+    "Where the images are, capitals and small letters alike where that is clear; raises `DataError` for those in none of the folders."
     at = {}
     for f in reversed([os.path.abspath(f) for f in folders]): at |= {n: os.path.join(f, n) for n in names_in(f, 'images')}
-    gone = [n for n in names if n not in at]
+    if any(n not in at for n in names): at = _any_case(at) | at
+    found = [at.get(n) or at.get(('any case', n.lower())) for n in names]
+    gone = [n for n, f in zip(names, found) if not f]
     if gone: raise DataError(f"{listed}: names {len(gone)} of {len(names)} images that are not in {' or '.join(map(str, folders))}: {some(gone)}. Was everything unpacked?")
-    return [at[n] for n in names]
+    return found
+
+def _any_case(at):
+    "The files by their names in small letters, where no other differs by case alone."
+    lower = pd.Series([n.lower() for n in at])
+    return {('any case', l): p for l, p, twice in zip(lower, at.values(), lower.duplicated(keep=False)) if not twice}
 
 # %% ../../nbs/30_data.items.ipynb #1fc0cfe6
 def _manifest(rows, where, **columns):
-    "The manifest of rows that a reader found; raises `DataError` where one file stands in two splits or under two identities."
+    "The manifest of rows that a reader found; raises `DataError` where one file is in two splits, or under two identities or cameras."
     df = rows.assign(**columns).reset_index(drop=True)
-    if 'camid' not in df: df['camid'] = np.arange(len(df))             # no cameras: nothing is junk
+    if 'camid' not in df: df['camid'] = pd.factorize(df.path)[0]       # no cameras: nothing is junk
     order = ['path', 'pid', 'camid', 'split']
-    return check_once(check_columns(df[order + [c for c in df if c not in order]], where), where)
+    df = check_columns(df[order + [c for c in df if c not in order]], where)
+    return _say_repeats(check_once(df, where), where)
 
 # %% ../../nbs/30_data.items.ipynb #05372c74
 def _choose(what, value, options):
@@ -677,13 +711,26 @@ def _uav_file(path, names, what):
     return next((p for p in places if p.is_file()), None) or need_file(places[0], what)
 
 # %% ../../nbs/30_data.items.ipynb #59b108b3
-def _uav_part(path, split, names, odd):
+def _uav_images(path, names, words, file):
+    "Where the images are; folders with all of `words` in their names go before those with the first, then the second, then any."
+    folders = [p for p in sorted(Path(path).glob('image*')) if p.is_dir()]
+    if not folders: raise DataError(f"{path}: has no folder whose name begins with image, only {some(names_in(path, 'UAV-VeID'))}.")
+    ranks = {}
+    for f in folders: ranks.setdefault(tuple(w not in f.name for w in words), []).append(f)
+    left = set(names)
+    for rank in sorted(ranks):
+        held = pd.Series([n for f in ranks[rank] for n in names_in(f, 'images') if n in left])
+        twice = held[held.duplicated()].unique()
+        if len(twice): raise DataError(f"{file}: names {len(twice)} images that are in more than one of {some((f.name for f in ranks[rank]), 9)}: {some(twice)}. Rename the folder that is meant to hold {' and '.join(words)}.")
+        left -= set(held)
+    return find_images(names, [f for rank in sorted(ranks) for f in ranks[rank]], file)
+
+def _uav_part(path, split, names, odd, test):
     "Rows of one list of UAV-VeID; its own folder goes before the others."
     file = _uav_file(path, names, f'lists the {split} images of UAV-VeID')
     rows = read_list(file, _uav_line, '<name> <vehicle>', f'lists the {split} images of UAV-VeID', odd).astype(dict(pid=int))
-    folders = sorted((p for p in Path(path).glob('image*') if p.is_dir()), key=lambda p: (split not in p.name, p.name))
-    if not folders: raise DataError(f"{path}: has no folder whose name begins with image, only {some(names_in(path, 'UAV-VeID'))}.")
-    return rows.assign(path=find_images(rows.name, folders, file), split=split)
+    words = (split,) if split == 'train' else (split, test)
+    return rows.assign(path=_uav_images(path, rows.name, words, file), split=split)
 
 # %% ../../nbs/30_data.items.ipynb #ba7cb0c1
 def _uav_views(path, odd):
@@ -709,7 +756,7 @@ def read_uav_veid(
     "Read UAV-VeID in any of its layouts; raises `DataError` where a list or a listed image is missing."
     lists = _choose('test', test, dict(test=_uav_lists, val=_uav_val))
     if all((Path(path)/s).is_dir() for s in splits): return _manifest(_uav_flat(path, odd), path)
-    rows = pd.concat([_uav_part(path, s, n, odd) for s, n in lists.items()], ignore_index=True)
+    rows = pd.concat([_uav_part(path, s, n, odd, test) for s, n in lists.items()], ignore_index=True)
     views = _uav_views(path, odd)
     return _manifest(rows.drop(columns='name'), path, **(dict(view=[views.get(n) for n in rows.name]) if views else {}))
 
@@ -729,7 +776,7 @@ veri_name = re.compile(r'(?P<pid>\d{1,18})_c(?P<camid>\d{1,9})(?:_(?P<time>\d{1,
 def _veri_xml(file):
     "Vehicle -> attributes from one of VeRi-776's XML files."
     try: items = ET.fromstring(file.read_text(encoding='latin1')).iter('Item')
-    except ET.ParseError as e: raise DataError(f"{file}: is no XML that can be read ({e}). It says colour and type of vehicles; copy it again, or remove it to go without.") from e
+    except (ET.ParseError, ValueError) as e: raise DataError(f"{file}: is no XML that can be read ({e}). It says colour and type of vehicles; copy it again, or remove it to go without.") from e
     return {i.get('vehicleID', '').lstrip('0'): dict(colour=i.get('colorID'), type=i.get('typeID')) for i in items}
 
 # %% ../../nbs/30_data.items.ipynb #7179e297
@@ -747,7 +794,7 @@ def _veri_labels(path, pids):
     return {c: [name(c, of.get(str(p), {}).get(c)) for p in pids] for c in names if files}
 
 # %% ../../nbs/30_data.items.ipynb #d35c3ced
-_view_line = re.compile(r'(?:.*[/\\])?(?P<name>[^\s/\\]+)\s.*?(?P<view>-?\d+)', re.A)
+_view_line = re.compile(r'(?:\S*[/\\])?(?P<name>[^\s/\\]+)\s+(?:\S+\s+)*(?P<view>-?\d{1,18})', re.A)     # linear in a line's length
 
 def _veri_views(path, names, odd):
     "The column `view`, for the key point files that there are."
@@ -827,8 +874,8 @@ def _wild_info(path):
     known = dict(time='time', model='model', type='type', color='colour', colour='colour')
     at = {known[h.strip().lower()]: i for i, h in enumerate(head.split(';')) if h.strip().lower() in known}
     rows = [l.split(';') for l in lines if l.count(';')]
-    cams = [re.sub(r'\D', '', r[1]) for r in rows]
-    bad = [';'.join(r) for r, c in zip(rows, cams) if not c]
+    cams = [re.sub(r'[^0-9]', '', r[1]) for r in rows]
+    bad = [';'.join(r) for r, c in zip(rows, cams) if not 0 < len(c) < 10]
     if bad or not rows: raise DataError(f"{file}: {f'has {len(bad)} lines without a camera: {some(bad)}' if rows else 'has no lines of the form <vehicle>/<image>;<camera>'}. It says the camera of each image.")
     cell = lambda r, i: (r[i].strip() or None) if i < len(r) else None
     return pd.DataFrame(dict(camid=np.array(cams, int), **{c: [cell(r, i) for r in rows] for c, i in at.items()}), index=[re.sub(r'\.jpe?g$', '', r[0].strip(), flags=re.I) for r in rows]), file
@@ -874,13 +921,21 @@ VERI_WILD = Dataset('VERI-Wild', read_veri_wild, _is_veri_wild, 'camid', dict(tr
 _image = re.compile(r'(?P<name>[^.].*\.(?:jpe?g|png|bmp|tiff?|webp))', re.I)
 
 # %% ../../nbs/30_data.items.ipynb #3d8e666d
+def _images_in(folder, n=None):
+    "Names of images among all, or the first `n`, of a folder."
+    if not os.path.isdir(folder): return []
+    with os.scandir(folder) as it: return sorted(e.name for e in islice(it, n) if _image.fullmatch(e.name))
+
 def _identity_rows(folder, split, odd):
-    "Rows of the folders in `folder`, one an identity."
-    names = names_in(folder, 'a folder for each identity')
-    tell([os.path.join(folder, n) for n in names if not n.endswith('/')], odd, folder, '<identity>/<image>')
-    full = [n for n in names if n.endswith('/') and _fits(os.path.join(folder, n), _image, None)]
-    tell([os.path.join(folder, n) for n in names if n.endswith('/') and n not in full], odd, folder, '<identity>/<image>')
-    return [read_names(os.path.join(folder, n), _image, '<image>.jpg', 'images', odd).assign(pid=n[:-1], split=split) for n in full]
+    "Rows of the folders in `folder` that hold images, one for each identity."
+    rows, left = [], []
+    for n in names_in(folder, 'a folder for each identity'):
+        at, good = os.path.join(folder, n.rstrip('/')), _images_in(os.path.join(folder, n))
+        _need_utf8([n]*bool(good) + good, folder)
+        if good: rows.append(pd.DataFrame(dict(name=good, pid=n[:-1], split=split, path=[os.path.join(at, i) for i in good])))
+        left += [os.path.join(at, i) for i in names_in(at, 'images') if i not in set(good)] if good else [at]
+    tell(left, odd, folder, '<identity>/<image>')
+    return rows
 
 # %% ../../nbs/30_data.items.ipynb #1d1c41ad
 def read_folders(
@@ -899,7 +954,7 @@ def read_folders(
     return _manifest(df[~bad].drop(columns='name'), path, camid=[int(c) for c, b in zip(cam, bad) if not b])
 
 # %% ../../nbs/30_data.items.ipynb #00cb866f
-def _is_folders(path): return any(any(_fits(d, _image) for d in sorted((Path(path)/s).glob('*'))[:20]) for s in splits)
+def _is_folders(path): return any(any(_images_in(d, 200) for d in sorted((Path(path)/s).glob('*'))[:20]) for s in splits)
 
 # %% ../../nbs/30_data.items.ipynb #4b4fe79a
 FOLDERS = Dataset('a folder for each identity', read_folders, _is_folders, 'camid', {}, 'your own', 'your own')
