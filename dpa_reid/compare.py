@@ -8,14 +8,13 @@ __all__ = ['table3', 'table4', 'table5', 'table6', 'table6b', 'table_parts', 'pa
            'scores_of', 'Results', 'holm', 'TableResult', 'heat_pairs', 'matmul_peak', 'training_step', 'step_speed']
 
 # %% ../nbs/62_compare.ipynb #e8adb8c1
-import hashlib, json, os, platform, time
-from contextlib import nullcontext
-from dataclasses import dataclass, field, asdict, replace
-from functools import partial
+import hashlib, inspect, json, platform, sys, time
+from dataclasses import dataclass, field, asdict, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
-from fastcore.all import patch, L
+from fastcore.all import patch
 from filelock import FileLock, Timeout
 from torch.utils.flop_counter import FlopCounterMode
 from fastai.callback.core import Callback, CancelValidException
@@ -97,16 +96,11 @@ table_parts = AblationTable('What the paper never tested: one part changed at a 
 paper_tables = {'3': table3, '4': table4, '5': table5, '6': table6, '6b': table6b, 'parts': table_parts}
 
 # %% ../nbs/62_compare.ipynb #7ee7aa9c
-def _short(attention):
-    "A callable as text: its name and keyword arguments."
-    s = to_spec(attention)
-    if s is None: return 'none'
-    plain = lambda v: _short_spec(v) if isinstance(v, dict) else str(v)
-    return _short_spec(s)
-
-def _short_spec(s):
-    args = ', '.join(f'{k}={_short_spec(v) if isinstance(v, dict) else v}' for k, v in s['kwargs'].items())
-    return s['callable'].rsplit('.', 1)[1] + (f'({args})' if args else '')
+def _short(spec):
+    "What `to_spec` gave, as text: the callable's name and keyword arguments."
+    if not isinstance(spec, dict) or 'callable' not in spec: return str(spec)
+    args = ', '.join(f'{k}={_short(v)}' for k, v in spec['kwargs'].items())
+    return spec['callable'].rsplit('.', 1)[1] + (f'({args})' if args else '')
 
 # %% ../nbs/62_compare.ipynb #8ad80932
 @patch
@@ -117,14 +111,117 @@ def full_recipe(self:AblationRow,
     return replace(recipe, **self.recipe)
 
 @patch
+def changes(self:AblationRow,
+    recipe:Recipe # the study's
+)->dict: # line of the recipe -> value
+    "The lines in which the row's recipe differs from the study's."
+    return {k: v for k, v in sorted(self.recipe.items()) if v != getattr(recipe, k)}
+
+@patch
 def label(self:AblationRow,
     recipe:Recipe # the study's
 )->str:
     "What is trained, in words that do not depend on the table."
     r = self.full_recipe(recipe)
+    what = _short(to_spec(self.attention)) if self.attention else 'none'
     at = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages) if self.attention else ''
-    own = ''.join(f', {k}={v}' for k, v in sorted(self.recipe.items()) if k not in ('P', 'K', 'metric'))
-    return f'{_short(self.attention)}{at}, {r.metric} {r.P}x{r.K}{own}'
+    own = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric'))
+    return f'{what}{at}, {r.metric} {r.P}x{r.K}{own}'
+
+# %% ../nbs/62_compare.ipynb #a7d2c902
+def _callables(o):
+    "The callables in `o`: itself, or those inside a `partial`, a list, a tuple or a dict."
+    if isinstance(o, partial): o = [o.func, o.args, o.keywords]
+    if isinstance(o, dict): o = list(o.values())
+    if isinstance(o, (list, tuple)): return [f for part in o for f in _callables(part)]
+    return [o] if callable(o) else []
+
+def _check_named(f):
+    "Raises `ReIDError` for a callable that its name does not tell from others."
+    plain = isinstance(f, type) or inspect.isbuiltin(f) or inspect.isfunction(f) and not f.__closure__
+    name = getattr(f, '__qualname__', type(f).__qualname__)
+    if plain and '<' not in name: return
+    raise ReIDError(f"{name!r} is a lambda, a method, an object, or made inside a function, and its name does not say "
+                    "what it makes, so a study could take its results for those of another. Give a class or a function "
+                    "from the top level of a file or a notebook, or a `partial` of one.")
+
+# %% ../nbs/62_compare.ipynb #a7d2c903
+def _package(f): return f.__module__.split('.')[0]
+
+def _is_own(f):
+    "Whether a class or function is the user's: not of Python, of an installed package, or of this library."
+    if not (isinstance(f, type) or inspect.isfunction(f)): return False
+    if _package(f) == '__main__': return True
+    file = getattr(sys.modules.get(f.__module__), '__file__', None)
+    if file is None or _package(f) in {'dpa_reid', *sys.stdlib_module_names}: return False
+    return not {'site-packages', 'dist-packages'} & set(Path(file).parts)
+
+def _functions(f):
+    "A function itself, or the functions in the body of a class."
+    if not isinstance(f, type): return [f]
+    inside = (getattr(m, '__func__', m) for m in vars(f).values())
+    return [m for m in inside if inspect.isfunction(m)]
+
+def _names_in(code):
+    "The names that a code object looks up, those inside its lambdas and comprehensions included."
+    inner = [c for c in code.co_consts if inspect.iscode(c)]
+    return {*code.co_names, *(n for c in inner for n in _names_in(c))}
+
+# %% ../nbs/62_compare.ipynb #a7d2c904
+def _source(f):
+    "The source of a class or function; raises `ReIDError` where there is none."
+    try: return inspect.getsource(f)
+    except (OSError, TypeError): pass
+    try:                                        # a class from a notebook, which `inspect` finds only in parts
+        if not isinstance(f, type): raise OSError
+        values = [f'{k} = {v!r}' for k, v in vars(f).items() if k[:2] != '__' and not callable(getattr(v, '__func__', v))]
+        return '\n'.join([inspect.getsource(m) for m in _functions(f)] + values)
+    except (OSError, TypeError):
+        raise ReIDError(f"the source of {f.__qualname__!r} cannot be read, so a study could not tell it from a later "
+                        "version. Write it into a file or a notebook cell.") from None
+
+def _own_code(o)->dict: # dotted name -> checksum of the source
+    "The user's code in `o` and all of the user's code that it names; raises `ReIDError` for what has no telling name."
+    todo, out = [], {}
+    for f in _callables(o):
+        _check_named(f)
+        if _package(f) not in ('dpa_reid', 'timm', 'torch'): todo.append(f)
+    while todo:
+        f = todo.pop()
+        name = f'{f.__module__}.{f.__qualname__}'
+        if name in out: continue
+        out[name] = hashlib.sha256(_source(f).encode()).hexdigest()[:12]
+        named = [m.__globals__.get(n) for m in _functions(f) for n in _names_in(m.__code__)]
+        todo += [g for g in [*getattr(f, '__bases__', ()), *named] if _is_own(g)]
+    return out
+
+# %% ../nbs/62_compare.ipynb #a7d2c906
+def _plain(o): return json.loads(json.dumps(o))
+
+def _not_default(recipe):
+    "The lines of a recipe that are not at their default, but for its name, as plain data."
+    values = {f.name: getattr(recipe, f.name) for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default}
+    return _plain(values)
+
+@patch
+def inputs(self:AblationRow,
+    recipe:Recipe # the study's
+)->dict: # attention, stages, recipe and, for modules of one's own, code
+    "What decides the results of a row, as plain data; raises `ReIDError` for an attention without a telling name."
+    code = _own_code(self.attention)
+    d = dict(attention=to_spec(self.attention), stages=self.stages if self.attention else None,
+             recipe=_not_default(self.full_recipe(recipe)))
+    return _plain(d | (dict(code=code) if code else {}))
+
+def _digest(d): return hashlib.sha256(json.dumps(d, sort_keys=True).encode()).hexdigest()
+
+@patch
+def digest(self:AblationRow,
+    recipe:Recipe # the study's
+)->str: # 12 hex digits
+    "The checksum of `inputs`: equal for rows that train the same thing, whatever they are called."
+    try: return _digest(self.inputs(recipe))[:12]
+    except ReIDError as e: raise ReIDError(f"Row {self.name!r}: {e}") from None
 
 # %% ../nbs/62_compare.ipynb #71a21504
 @dataclass
@@ -148,6 +245,12 @@ class Study:
         self.code = code_checksum()                    # of the source as it is now, which may be edited while a study runs
         self.init = file_checksum(self.weights) if self.weights else 'timm' if self.pretrained else 'none'
 
+    @cached_property
+    def drawn(self)->pd.DataFrame:
+        "The manifest with query and gallery as the protocol draws them; every image file is looked at once, here."
+        df = self.protocol.draw(self.df)
+        return df if self.read else drop_unreadable(df)
+
 # %% ../nbs/62_compare.ipynb #cd8fffea
 def file_checksum(
     path # a file of weights, or a model folder
@@ -161,46 +264,68 @@ def file_checksum(
     return h.hexdigest()
 
 def code_checksum()->str: # 12 hex digits of SHA-256
-    "The checksum of the source that decides what a training gives, which a version number does not tell apart while it is being worked on."
+    "The checksum of the source that decides what a training gives; finer than a version number."
     root, h = Path(dpa_reid.__file__).parent, hashlib.sha256()
-    files = [root/f'{n}.py' for n in ('core', 'losses', 'metrics', 'learner')] + [p for n in ('layers', 'models', 'data', 'callback') for p in (root/n).glob('*.py')]
+    files = [root/f'{n}.py' for n in ('core', 'losses', 'metrics', 'learner')]
+    files += [p for n in ('layers', 'models', 'data', 'callback') for p in (root/n).glob('*.py')]
     for p in sorted(files): h.update(p.read_bytes())
     return h.hexdigest()[:12]
 
 # %% ../nbs/62_compare.ipynb #3805af0e
 @patch
+def shared(self:Study)->dict: # data, arch, init, protocol and, where junk is told by another column than `camid`, junk
+    "What all runs of the study have in common besides the recipe, as plain data."
+    d, column = dict(data=self.checksum, arch=self.arch, init=self.init, protocol=self.protocol.describe()), self.protocol.junk
+    if column in (None, 'camid') or column not in self.df: return d          # the data's checksum covers camid
+    return d | dict(junk=_digest([str(v) for v in self.df[column]]))
+
+@patch
 def inputs(self:Study, row:AblationRow, seed:int)->dict:
     "Everything that decides what a run gives, as plain data."
-    recipe = {k: v for k, v in asdict(row.full_recipe(self.recipe)).items() if k != 'name'}
-    d = dict(data=self.checksum, arch=self.arch, init=self.init, attention=to_spec(row.attention), stages=row.stages if row.attention else None,
-             recipe=recipe, protocol=self.protocol.describe(), seed=seed)
-    return json.loads(json.dumps(d))
+    return self.shared() | row.inputs(self.recipe) | dict(seed=seed)
 
 @patch
 def run_folder(self:Study, row:AblationRow, seed:int)->Path:
-    "Where the run of `row` with `seed` is kept."
-    digest = hashlib.sha256(json.dumps(self.inputs(row, seed), sort_keys=True).encode()).hexdigest()
+    "Where the run of `row` with `seed` is kept; raises `ReIDError` for an attention without a telling name."
+    row.digest(self.recipe)                                                  # refuses with the row's name in the message
     slug = ''.join(c if c.isalnum() else '-' for c in row.label(self.recipe)).strip('-')
-    return self.folder/'runs'/f'{slug[:60]}-seed{seed}-{digest[:8]}'
+    return self.folder/'runs'/f'{slug[:60]}-seed{seed}-{_digest(self.inputs(row, seed))[:8]}'
 
 @patch
 def done(self:Study, row:AblationRow, seed:int)->bool:
     "Whether that run is finished: its record is the last thing it writes."
     return (self.run_folder(row, seed)/'record.json').exists()
 
+@patch
+def error(self:Study, row:AblationRow, seed:int): # sentence; None for a run that did not fail
+    "Why that run failed."
+    f = self.run_folder(row, seed)/'failed.json'
+    return json.loads(f.read_text())['error'] if f.exists() else None
+
 # %% ../nbs/62_compare.ipynb #8fd06504
 class Stopwatch(Callback):
-    "Counts seconds of training, seconds of waiting for batches, and images; kept in `file`, so that an interrupted run goes on."
+    "Counts seconds of training, seconds of waiting for batches, and images, an entry of `file` for each epoch."
     order, run_valid = Checkpoint.order+1, False
-    def __init__(self, file): self.file = Path(file)
-    def before_fit(self): self.sums = json.loads(self.file.read_text()) if self.file.exists() else dict(seconds=0., waiting=0., images=0)
-    def before_train(self): self.begun = self.last = time.perf_counter()
-    def before_batch(self): self.sums['waiting'] += time.perf_counter() - self.last
-    def after_batch(self): self.sums['images'] += len(self.y); self.last = time.perf_counter()
+    def __init__(self,
+        file, # JSON, written after each epoch
+        start:int=0 # epochs that were done before; their entries are kept
+    ):
+        self.file = Path(file)
+        self.epochs = json.loads(self.file.read_text())[:start] if start and self.file.exists() else []
+    def before_train(self):
+        self.begun = self.last = time.perf_counter()
+        self.waiting = self.images = 0
+    def before_batch(self): self.waiting += time.perf_counter() - self.last
+    def after_batch(self):
+        self.images += len(self.y)
+        self.last = time.perf_counter()
     def after_train(self):
         if torch.cuda.is_available(): torch.cuda.synchronize()
-        self.sums['seconds'] += time.perf_counter() - self.begun
-        with atomic_path(self.file) as tmp: tmp.write_text(json.dumps(self.sums))
+        seconds = time.perf_counter() - self.begun
+        self.epochs.append(dict(seconds=seconds, waiting=self.waiting, images=self.images))
+        with atomic_path(self.file) as tmp: tmp.write_text(json.dumps(self.epochs))
+    @property
+    def sums(self): return {k: sum(e[k] for e in self.epochs) for k in ('seconds', 'waiting', 'images')}
 
 class ScoreLater(Callback):
     "Leaves out the validation after each epoch: a run of a study is scored once, at its end."
@@ -211,19 +336,26 @@ def device_note(
     device # torch device
 )->dict: # name, threads, peak memory in MiB
     "What a run was computed on; the peak is that of the GPU since it was last reset, on a CPU that of the whole process."
-    if torch.device(device).type == 'cuda': return dict(device=torch.cuda.get_device_name(device), threads=torch.get_num_threads(), peak_mib=round(torch.cuda.max_memory_allocated(device)/2**20))
-    try:
-        import resource
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if platform.system() == 'Darwin' else 2**10)
-    except ImportError: peak = float('nan')                                        # Windows has no such count
-    return dict(device=f'CPU {platform.machine()}', threads=torch.get_num_threads(), peak_mib=round(peak) if peak == peak else None)
+    threads = torch.get_num_threads()
+    if torch.device(device).type == 'cuda':
+        peak = torch.cuda.max_memory_allocated(device)
+        return dict(device=torch.cuda.get_device_name(device), threads=threads, peak_mib=round(peak/2**20))
+    try: import resource
+    except ImportError: peak = None                                          # Windows has no such count
+    else: peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss//(2**20 if platform.system() == 'Darwin' else 2**10)
+    return dict(device=f'CPU {platform.machine()}', threads=threads, peak_mib=peak)
 
 # %% ../nbs/62_compare.ipynb #0ec61ac6
 def query_rows(
     draws # `RetrievalScores` of each draw of the protocol
 )->pd.DataFrame: # draw, query, pid, ap, inp, first
-    "What a table needs of a run: a row a query. Scores are kept to six digits."
-    return pd.concat([pd.DataFrame(dict(draw=d, query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first)) for d, s in enumerate(draws)])
+    "What a table needs of a run: one row per query. Scores are kept to six digits."
+    rows = lambda s: dict(query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first)
+    return pd.concat([pd.DataFrame(dict(draw=d, **rows(s))) for d, s in enumerate(draws)])
+
+def _read_rows(csv):
+    "A file of runs or queries with identities, labels and digests as they were written: '007' is not 7, and NA is a name."
+    return pd.read_csv(csv, dtype=dict.fromkeys(('pid', 'label', 'digest'), str), keep_default_na=False)
 
 def scores_of(
     rows:pd.DataFrame # of one run and draw, as `query_rows` gives them
@@ -234,81 +366,145 @@ def scores_of(
     return RetrievalScores(ap.mean(), cmc, inp.mean(), ap, inp, first, 0, np.ones(len(ap), bool), rows.pid.to_numpy())
 
 # %% ../nbs/62_compare.ipynb #c951e4ab
+def _sweep(
+    folder:Path, # of a run, which this process holds
+    done:bool # whether the run is finished, so that its checkpoint can go
+):
+    "Delete what a process that was killed may have left: half-written files and the checkpoint of a finished run."
+    left = [*folder.glob('.*.*.*'), *([folder/'checkpoint.pth'] if done else [])]
+    for f in left: f.unlink(missing_ok=True)
+
+@patch
+def _learner(self:Study, row, seed):
+    "The `Learner` of a run, before its first epoch."
+    recipe = row.full_recipe(self.recipe)
+    dls = recipe.dls(self.drawn, num_workers=self.workers, seed=seed, read=self.read, junk=self.protocol.junk, verify=False)
+    return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
+                        pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
+
 @patch
 def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     "Train and score one run in its folder, from its last epoch if it was interrupted."
-    folder, recipe, df = self.run_folder(row, seed), row.full_recipe(self.recipe), self.protocol.draw(self.df)
+    folder, size = self.run_folder(row, seed), row.full_recipe(self.recipe).size
+    _sweep(folder, done=False)
     set_seed(seed)
-    dls = recipe.dls(df, num_workers=self.workers, seed=seed, read=self.read, junk=self.protocol.junk)
-    learn = reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, pretrained=self.pretrained and not self.weights,
-                         weights=self.weights, junk=self.protocol.junk)
-    ck, watch, device = Checkpoint(folder/'checkpoint.pth'), Stopwatch(folder/'stopwatch.json'), next(learn.model.parameters()).device
+    learn = self._learner(row, seed)
+    device, ck = torch.device(learn.dls.device), Checkpoint(folder/'checkpoint.pth')
     if device.type == 'cuda': torch.cuda.reset_peak_memory_stats(device)
     start = ck.resume(learn)
-    if not start: watch.file.unlink(missing_ok=True)
+    watch = Stopwatch(folder/'stopwatch.json', start)
     if self.compile: learn.model.compile()
     with learn.no_bar(), learn.no_logging(): learn.fit_recipe(start_epoch=start, cbs=[ck, watch, ScoreLater(), *cbs])
     learn.save_model(folder, seed=seed)
-    _, items, embs = score(learn.model, df, size=recipe.size, junk=self.protocol.junk, num_workers=self.workers, read=self.read, progress=False)
+    _, items, embs = score(learn.model, self.drawn, size=size, junk=self.protocol.junk, num_workers=self.workers,
+                           read=self.read, verify=False, progress=False)
     draws = over_draws(items, self.protocol, embs, evaluate_retrieval)
     self.record(row, seed, draws, watch.sums, device_note(device), sum(p.numel() for p in learn.model.parameters()))
-    ck.path.unlink()
+    _sweep(folder, done=True)
 
 # %% ../nbs/62_compare.ipynb #6a4753f8
 @patch
+def _identity(self:Study, row, seed):
+    "What a record begins with: by which words and digest its run is known."
+    return dict(label=row.label(self.recipe), digest=row.digest(self.recipe), seed=seed)
+
+@patch
+def _write(self:Study, name, row, seed, **said):
+    "Write a run's `name`.json: its identity, what is `said` of it, and what went into it."
+    inputs = dict(changes=row.changes(self.recipe), recipe=asdict(row.full_recipe(self.recipe)), inputs=self.inputs(row, seed))
+    with atomic_path(self.run_folder(row, seed)/f'{name}.json') as tmp:
+        tmp.write_text(json.dumps(self._identity(row, seed) | said | inputs, indent=1))
+
+@patch
 def record(self:Study, row:AblationRow, seed:int, draws, cost, device, params):
     "Write `queries.csv` and, last, `record.json` of a finished run."
-    folder = self.run_folder(row, seed)
-    with atomic_path(folder/'queries.csv') as tmp: query_rows(draws).to_csv(tmp, index=False)
-    s = intervals([list(draws)]) if len(draws) > 1 else draws[0]
-    value = (lambda m: float(s[m].value)) if len(draws) > 1 else s._headline().__getitem__
-    d = dict(label=row.label(self.recipe), seed=seed, **{m: value(m) for m in retrieval_measures}, params=params, seconds=round(cost['seconds'], 1),
-             images_s=round(cost['images']/max(cost['seconds'], 1e-9), 1), waiting=round(cost['waiting']/max(cost['seconds'], 1e-9), 4), **device,
-             finished=time.strftime('%Y-%m-%d %H:%M'), code=self.code, **versions(), inputs=self.inputs(row, seed))
-    with atomic_path(folder/'record.json') as tmp: tmp.write_text(json.dumps(d, indent=1))
+    with atomic_path(self.run_folder(row, seed)/'queries.csv') as tmp: query_rows(draws).to_csv(tmp, index=False)
+    many = len(draws) > 1
+    s = intervals([list(draws)]) if many else draws[0]
+    value = (lambda m: float(s[m].value)) if many else s._headline().__getitem__
+    seconds = max(cost['seconds'], 1e-9)
+    self._write('record', row, seed, **{m: value(m) for m in retrieval_measures}, params=params,
+                seconds=round(cost['seconds'], 1), images_s=round(cost['images']/seconds, 1),
+                waiting=round(cost['waiting']/seconds, 4), **device, workers=self.workers, compile=self.compile,
+                finished=time.strftime('%Y-%m-%d %H:%M'), code=self.code, **versions())
 
 # %% ../nbs/62_compare.ipynb #cc7a1e75
+@patch
+def _try_run(self:Study, row, seed):
+    "Train a run that this process holds; writes `failed.json` where it cannot be finished."
+    try: self.train_run(row, seed)
+    except DataError: raise
+    except ReIDError as e:
+        said = dict(error=str(e), failed=time.strftime('%Y-%m-%d %H:%M'), code=self.code)
+        self._write('failed', row, seed, **said)
+
+@patch
+def _report(self:Study, todo, say):
+    "Say which runs of `todo` failed; raises `ReIDError` where all of them did."
+    failed = [(row, seed, e) for row, seed in todo if (e := self.error(row, seed))]
+    for row, seed, e in failed:
+        say(f"{row.name}, seed {seed} failed: {e} Delete {self.run_folder(row, seed)} to train it again.")
+    if failed and len(failed) == len(todo): raise ReIDError(f"{self.folder}: all {len(todo)} runs failed. The first: {failed[0][2]}")
+
 @patch
 def train(self:Study,
     table, # a `AblationTable`, or rows
     seeds=(0,), # seeds of each row
     say=print # callable that is told what is happening
 )->'Study':
-    "Train every run of `table` that is not finished; interrupted at any moment, the next call goes on from there."
+    "Train every run of `table` that is not finished; `ReIDError` for a row without a telling name and where all runs fail."
     todo = [(row, s) for s in seeds for row in table]
-    for wait in (0, -1):                                       # first what nobody trains, then wait for what others do
-        for k, (row, seed) in enumerate(todo):
-            folder = self.run_folder(row, seed)
+    folders = [self.run_folder(row, seed) for row, seed in todo]             # refuses a nameless row before anything is trained
+    for wait in (0, -1):                                                     # first what nobody trains, then wait for what others do
+        for k, ((row, seed), folder) in enumerate(zip(todo, folders)):
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 with FileLock(folder/'lock', timeout=wait):
-                    if self.done(row, seed): continue
-                    say(f'{k+1}/{len(todo)}: {row.name}, seed {seed}')
-                    self.train_run(row, seed)
+                    if self.done(row, seed): _sweep(folder, done=True)
+                    elif not self.error(row, seed):
+                        say(f'{k+1}/{len(todo)}: {row.name}, seed {seed}')
+                        self._try_run(row, seed)
             except Timeout: pass
-    return self.collect()
+    self.collect()
+    self._report(todo, say)
+    return self
 
 # %% ../nbs/62_compare.ipynb #7a9b875d
 @patch
-def collect(self:Study)->'Study':
-    "Write `runs.csv`, `queries.csv` and `study.json` from the records of all finished runs in the folder that belong to this study."
-    records = [(f.parent, json.loads(f.read_text())) for f in sorted(self.folder.glob('runs/*/record.json'))]
-    own = dict(data=self.checksum, arch=self.arch, init=self.init, protocol=self.protocol.describe())
-    records = [(f, r) for f, r in records if all(r['inputs'][k] == v for k, v in own.items()) and self._same_recipe(r)]
-    runs = pd.DataFrame([{k: v for k, v in r.items() if k != 'inputs'} for _, r in records])
-    queries = [pd.read_csv(f/'queries.csv').assign(label=r['label'], seed=r['seed']) for f, r in records]
-    with atomic_path(self.folder/'runs.csv') as tmp: runs.to_csv(tmp, index=False)
-    with atomic_path(self.folder/'queries.csv') as tmp: (pd.concat(queries) if queries else pd.DataFrame()).to_csv(tmp, index=False)
-    note = own | dict(recipe=asdict(self.recipe), images=self.df.split.value_counts().to_dict(), identities=self.df.groupby('split').pid.nunique().to_dict())
-    with atomic_path(self.folder/'study.json') as tmp: tmp.write_text(json.dumps(note, indent=1))
-    return self
+def _records(self:Study, name)->list: # (folder, content of its `name`)
+    "The records called `name` in the study's folder that belong to this study."
+    found = [(f.parent, json.loads(f.read_text())) for f in sorted(self.folder.glob(f'runs/*/{name}'))]
+    mine = self.shared()
+    return [(f, r) for f, r in found if all(r['inputs'].get(k) == v for k, v in mine.items()) and self._same_recipe(r)]
 
 @patch
 def _same_recipe(self:Study, record):
-    "Whether a record's recipe is the study's, but for the lines its label names."
-    mine, its = json.loads(json.dumps(asdict(self.recipe))), record['inputs']['recipe']
-    told = {k for k in its if k in ('P', 'K', 'metric') or f', {k}=' in record['label']}
-    return all(its[k] == mine[k] for k in its if k not in told)
+    "Whether a record's recipe is the study's, but for the lines that its row changes."
+    names = {f.name for f in fields(Recipe)}
+    if not names >= set(record.get('changes', {'unknown': 0})): return False
+    return _not_default(replace(self.recipe, **record['changes'])) == record['inputs']['recipe']
+
+@patch
+def collect(self:Study)->'Study':
+    "Write `runs.csv`, `queries.csv` and `study.json` from the records of all runs in the folder that belong to this study."
+    self.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(self.folder/'lock'):                                       # else an older collection could replace a newer one
+        for name in ('runs', 'queries', 'study'):
+            for f in self.folder.glob(f'.{name}.*'): f.unlink()              # left by a process that was killed
+        self._collect(self._records('record.json'), self._records('failed.json'))
+    return self
+
+@patch
+def _collect(self:Study, records, failed):
+    "Write the three files."
+    runs = [{k: v for k, v in r.items() if k not in ('changes', 'recipe', 'inputs')} for _, r in records]
+    queries = [_read_rows(f/'queries.csv').assign(**{k: r[k] for k in ('label', 'digest', 'seed')}) for f, r in records]
+    with atomic_path(self.folder/'runs.csv') as tmp: pd.DataFrame(runs).to_csv(tmp, index=False)
+    with atomic_path(self.folder/'queries.csv') as tmp: pd.concat([pd.DataFrame(), *queries]).to_csv(tmp, index=False)
+    note = self.shared() | dict(recipe=asdict(self.recipe), images=self.df.split.value_counts().to_dict(),
+                                identities=self.df.groupby('split').pid.nunique().to_dict(),
+                                failed=[{k: r[k] for k in ('label', 'digest', 'seed', 'error')} for _, r in failed])
+    with atomic_path(self.folder/'study.json') as tmp: tmp.write_text(json.dumps(note, indent=1))
 
 # %% ../nbs/62_compare.ipynb #5434786b
 class Results:
@@ -319,21 +515,28 @@ class Results:
         self.folder = Path(folder)
         absent = [f for f in ('study.json', 'runs.csv', 'queries.csv') if not (self.folder/f).is_file()]
         if absent: raise ReIDError(f"{folder}: has no {' and no '.join(absent)}; `Study.train` and `dpa_tables` write them.")
-        note = json.loads((self.folder/'study.json').read_text())
-        self.recipe, self.note = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in note['recipe'].items()}), note
-        try: self.runs, self.queries = (pd.read_csv(self.folder/f) for f in ('runs.csv', 'queries.csv'))
-        except pd.errors.EmptyDataError: raise ReIDError(f"{folder}: no run of this study is finished yet.") from None
+        self.note = json.loads((self.folder/'study.json').read_text())
+        self.recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in self.note['recipe'].items()})
+        try: self.runs, self.queries = (_read_rows(self.folder/f) for f in ('runs.csv', 'queries.csv'))
+        except pd.errors.EmptyDataError: raise ReIDError(f"{folder}: no run of this study is finished yet.{self._failed()}") from None
+
+    def _failed(self): return ''.join(f" {f['label']}, seed {f['seed']} failed: {f['error']}" for f in self.note.get('failed', []))
+
+    def _of(self, frame, row):
+        "The lines of `frame` that belong to `row`; files from before there were digests are looked up by label."
+        key, value = ('digest', row.digest(self.recipe)) if 'digest' in frame else ('label', row.label(self.recipe))
+        return frame[frame[key] == value]
 
 @patch
 def scores(self:Results, row:AblationRow)->list: # seeds of lists of draws; empty where nothing is finished
     "The scores of a row."
-    q = self.queries[self.queries.label == row.label(self.recipe)]
-    return [[scores_of(d) for _, d in r.groupby('draw')] for _, r in q.groupby('seed')]
+    seeds = self._of(self.queries, row).groupby('seed')
+    return [[scores_of(d) for _, d in r.groupby('draw')] for _, r in seeds]
 
 @patch
 def cost(self:Results, row:AblationRow)->pd.DataFrame:
     "The records of a row's runs."
-    return self.runs[self.runs.label == row.label(self.recipe)]
+    return self._of(self.runs, row)
 
 # %% ../nbs/62_compare.ipynb #7fb12a9c
 def holm(
@@ -349,22 +552,28 @@ def holm(
 _measures = ('mAP', 'Rank-1', 'Rank-5', 'mINP')
 _compared = {k: retrieval_measures[k] for k in _measures}
 
+def _intervals(runs): return intervals(runs if len(runs)*len(runs[0]) > 1 else runs[0][0])
+
+def _score_columns(runs, cost):
+    "Mean, standard deviation over seeds and interval of each measure, and what the runs cost."
+    sure, per, d = _intervals(runs), cost[list(_measures)].std(), {}
+    for m in _measures: d |= {m: sure[m].value, f'{m}_sd': per[m], f'{m}_low': sure[m].low, f'{m}_high': sure[m].high}
+    return d | dict(seconds=cost.seconds.mean(), images_s=cost.images_s.mean(), params=cost.params.iloc[0])
+
 def _row_of(res, row, base, against):
     "A row's numbers as a dict, and its comparison with the runs `base` of the row called `against`."
-    runs, cost = res.scores(row), res.cost(row)
-    d = dict(row=row.name, seeds=len(runs))
-    if runs:
-        sure, per = intervals(runs if len(runs)*len(runs[0]) > 1 else runs[0][0]), cost[list(_measures)]
-        for m in _measures: d |= {m: sure[m].value, f'{m}_sd': per[m].std(), f'{m}_low': sure[m].low, f'{m}_high': sure[m].high}
-        d |= dict(seconds=cost.seconds.mean(), images_s=cost.images_s.mean(), params=cost.params.iloc[0])
+    runs = res.scores(row)
+    d = dict(row=row.name, seeds=len(runs)) | (_score_columns(runs, res.cost(row)) if runs else {})
     c = compare(base, runs, names=(against, row.name), measures=_compared) if runs and base else None
-    if c is not None: d |= dict(change=c.table.difference['mAP'], change_low=c.table.low['mAP'], change_high=c.table.high['mAP'], p=c.table.p['mAP'])
+    if c is not None:
+        r = c.table.loc['mAP']
+        d |= dict(change=r.difference, change_low=r.low, change_high=r.high, p=r.p)
     return d | dict(zip((f'paper_{m}' for m in _measures), row.paper or [np.nan]*4)) | dict(paper_hours=row.hours), c
 
 # %% ../nbs/62_compare.ipynb #0cc43bd2
 @dataclass(eq=False, repr=False)
 class TableResult:
-    "An ablation table with its uncertainty: `frame` a row a line, scores as fractions of 1, the paper's in percent."
+    "An ablation table with its uncertainty: `frame` has one line per row, scores as fractions of 1, the paper's in percent."
     table:AblationTable # what was asked
     frame:pd.DataFrame # seeds; mean, sd, low, high of each measure; change of mAP with interval, p and Holm's p; cost; the paper's numbers
     comparisons:dict # row's name -> `Comparison` with the row compared with
@@ -379,21 +588,31 @@ def result(self:Results,
     base = self.scores(table[table.against])
     rows = [(r, *_row_of(self, r, None if r.name == table.against else base, table.against)) for r in table]
     frame = pd.DataFrame([d for _, d, _ in rows]).set_index('row')
-    if not frame.seeds.any(): raise ReIDError(f"{self.folder}: no run of {table.title!r} is finished. Train them with `Study.train`.")
+    if not frame.seeds.any(): raise ReIDError(f"{self.folder}: no run of {table.title!r} is finished. Train them with `Study.train`.{self._failed()}")
     frame = frame.reindex(columns=[*frame.columns, *({'change', 'change_low', 'change_high', 'p'} - set(frame.columns))])
     frame['p_holm'] = holm(frame.p)
     frame['paper_change'] = frame.paper_mAP - frame.paper_mAP.get(table.against, np.nan)
-    cmc = {r.name: intervals(s if len(s)*len(s[0]) > 1 else s[0][0]) for r in table if (s := self.scores(r))}
+    cmc = {r.name: _intervals(s) for r in table if (s := self.scores(r))}
     return TableResult(table, frame, {r.name: c for r, _, c in rows if c is not None}, cmc, self._notes(table, frame))
+
+# %% ../nbs/62_compare.ipynb #a7d2c908
+def _distinct(runs, column):
+    "The different values of a column, none where the runs do not say."
+    return [str(v) for v in runs[column].unique()] if column in runs else []
 
 @patch
 def _notes(self:Results, table, frame):
     "What a reader must know of the runs behind a table."
-    runs = self.runs[self.runs.label.isin([r.label(self.recipe) for r in table])]
-    out = [f"Not trained yet: {', '.join(frame.index[frame.seeds == 0])}."] if (frame.seeds == 0).any() else []
+    failed = self.note.get('failed', [])
+    out = [f"{r.name}, seed {f['seed']} failed: {f['error']}" for r in table for f in failed if f['digest'] == r.digest(self.recipe)]
+    if (frame.seeds == 0).any(): out.append(f"Not trained yet: {', '.join(frame.index[frame.seeds == 0])}.")
     if frame.seeds.nunique() > 1: out.append("The rows have unequally many seeds.")
+    runs = pd.concat([self.cost(r) for r in table])
     if (n := runs.code.nunique()) > 1: out.append(f"The runs were made with {n} versions of this library's code.")
-    if (n := runs.device.nunique()) > 1: out.append(f"The runs were made on {n} kinds of device: {', '.join(runs.device.unique())}; their seconds cannot be compared.")
+    devices, workers, compiled = (_distinct(runs, c) for c in ('device', 'workers', 'compile'))
+    if (n := len(devices)) > 1: out.append(f"The runs were made on {n} kinds of device: {', '.join(devices)}; their seconds cannot be compared.")
+    if len(workers) > 1: out.append(f"The runs had {' or '.join(workers)} loader processes, which changes the augmentations they drew.")
+    if len(compiled) > 1: out.append("Some of the runs were compiled and some were not; their seconds cannot be compared.")
     return out
 
 # %% ../nbs/62_compare.ipynb #218424ec
@@ -402,37 +621,57 @@ def _cell(r, m):
     return f'{100*r[m]:.1f}' + (f' ± {100*r[f"{m}_sd"]:.1f}' if r[f'{m}_sd'] == r[f'{m}_sd'] else '')
 
 def _change(r):
-    if not r.change == r.change: return ''
+    "Two cells: the difference with its interval, and Holm's p."
+    if r.change != r.change: return ['', '']
     p = '< .001' if r.p_holm < .001 else f'{r.p_holm:.3f}'.removeprefix('0')
-    return f'{100*r.change:+.1f} ({100*r.change_low:+.1f} to {100*r.change_high:+.1f}) | {p}'
+    return [f'{100*r.change:+.1f} ({100*r.change_low:+.1f} to {100*r.change_high:+.1f})', p]
+
+def _line(name, r, against):
+    "A row of the printed table."
+    apart = r.paper_change == r.paper_change and name != against
+    paper = [f'{r.paper_mAP:.2f}' if r.paper_mAP == r.paper_mAP else '', f'{r.paper_change:+.2f}' if apart else '']
+    ours = [*(_cell(r, m) for m in _measures), *_change(r), f'{r.seconds:.0f}'] if r.seeds else ['']*(len(_measures) + 3)
+    return f"| {' | '.join([name, str(int(r.seeds)), *ours, *paper])} |"
+
+@patch
+def _below(self:TableResult):
+    "The sentences below the table."
+    n = int(self.frame.p.notna().sum())
+    over = 'Mean ± standard deviation over seeds, in percent; 95% intervals over identities' + (' and seeds.' if self.frame.seeds.max() > 1 else '.')
+    holm = f"The intervals are those of single comparisons and the p-values are corrected for all {n}, so an interval may leave out 0 where p is above .05; mAP alone is tested."
+    return ' '.join([over, *([holm] if n > 1 else []), *self.notes])
 
 @patch
 def _repr_markdown_(self:TableResult):
-    head = ['row', 'seeds', *_measures, f'change of mAP against {self.table.against}', "p (Holm)", 'seconds', "paper's mAP", "paper's difference"]
-    rows = [f'**{self.table.title}**', '', f"| {' | '.join(head)} |", '|---'*len(head) + '|']
-    for name, r in self.frame.iterrows():
-        paper = [f'{r.paper_mAP:.2f}' if r.paper_mAP == r.paper_mAP else '', f'{r.paper_change:+.2f}' if r.paper_change == r.paper_change and name != self.table.against else '']
-        rows.append(f"| {name} | {int(r.seeds)} | {' | '.join(_cell(r, m) for m in _measures)} | {_change(r) or ' | '} | {r.seconds:.0f} | {' | '.join(paper)} |" if r.seeds else
-                    f"| {name} | 0 |{' |'*len(_measures)} | | | {' | '.join(paper)} |")
-    over = 'Mean ± standard deviation over seeds, in percent; 95% intervals over identities' + (' and seeds.' if self.frame.seeds.max() > 1 else '.')
-    return '\n'.join([*rows, '', ' '.join([over, *self.notes])])
+    against = self.table.against
+    head = ['row', 'seeds', *_measures, f'change of mAP against {against}', "p (Holm)", 'seconds', "paper's mAP", "paper's difference"]
+    rows = [_line(name, r, against) for name, r in self.frame.iterrows()]
+    return '\n'.join([f'**{self.table.title}**', '', f"| {' | '.join(head)} |", '|---'*len(head) + '|', *rows, '', self._below()])
 
 @patch
 def __repr__(self:TableResult): return self._repr_markdown_()
 
 # %% ../nbs/62_compare.ipynb #3e4c7183
+@patch(as_prop=True)
+def level(self:TableResult): # such as .9875 for four comparisons
+    "The confidence level of Holm's first step: 1 - .05 over the number of comparisons."
+    return 1 - .05/max(1, int(self.frame.p.notna().sum()))
+
 @patch
-def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, p, detectable difference (points), verdict, whether the paper's change is outside the interval
-    "The paper's claims of this table, one a row that it reports, and whether they held."
-    rows = []
-    for name, c in self.comparisons.items():
-        r = self.frame.loc[name]
-        if r.paper_change != r.paper_change: continue
-        shown = c.shown() and r.p_holm <= .05
-        verdict = 'not shown' if not shown else 'held' if r.change*r.paper_change > 0 else 'contradicted'
-        rows.append(dict(claim=f"{name} {'above' if r.paper_change > 0 else 'below'} {self.table.against}", paper=r.paper_change, here=100*r.change, low=100*r.change_low,
-                         high=100*r.change_high, p=r.p_holm, detectable=100*c.detectable()['mAP'], verdict=verdict,
-                         outside=not 100*r.change_low <= r.paper_change <= 100*r.change_high))
+def _claim(self:TableResult, name, c):
+    "One line of `claims`."
+    r = self.frame.loc[name]
+    shown = c.shown() and r.p_holm <= .05
+    verdict = 'not shown' if not shown else 'held' if r.change*r.paper_change > 0 else 'contradicted'
+    return dict(claim=f"{name} {'above' if r.paper_change > 0 else 'below'} {self.table.against}", paper=r.paper_change,
+                here=100*r.change, low=100*r.change_low, high=100*r.change_high, p=r.p_holm,
+                detectable=100*replace(c, level=self.level).detectable()['mAP'], verdict=verdict,
+                outside=not 100*r.change_low <= r.paper_change <= 100*r.change_high)
+
+@patch
+def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, Holm's p, detectable difference (points, at `level`), verdict, whether the paper's change is outside the interval
+    "The paper's claims of this table, one line for each that it reports, and whether they held."
+    rows = [self._claim(name, c) for name, c in self.comparisons.items() if self.frame.paper_change[name] == self.frame.paper_change[name]]
     return pd.DataFrame(rows, columns=['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict', 'outside'])
 
 # %% ../nbs/62_compare.ipynb #713b7764
@@ -441,9 +680,12 @@ def plot_cmc(self:TableResult, ax=None):
     "The paper's Figure 5: the mean CMC curve of each row, ranks 1 to 20; returns the axes."
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4.6, 3.2), dpi=90)[1]
-    for name, s in self.cmc.items(): ax.plot(s.cmc.index[:20], 100*s.cmc.value[:20], marker='.', ms=4, lw=1, label=f"{name} ({100*s['mAP'].value:.1f})")
-    ax.set(xlabel='rank', ylabel='queries with a hit, %', title=self.table.title); ax.title.set_fontsize(9)
-    ax.legend(fontsize=7, title='row (mAP)', title_fontsize=7, loc='lower right'); ax.grid(alpha=.3)
+    for name, s in self.cmc.items():
+        ax.plot(s.cmc.index[:20], 100*s.cmc.value[:20], marker='.', ms=4, lw=1, label=f"{name} ({100*s['mAP'].value:.1f})")
+    ax.set(xlabel='rank', ylabel='queries with a hit, %')
+    ax.set_title(self.table.title, fontsize=9)
+    ax.legend(fontsize=7, title='row (mAP)', title_fontsize=7, loc='lower right')
+    ax.grid(alpha=.3)
     return ax
 
 @patch
@@ -451,9 +693,10 @@ def plot(self:TableResult, ax=None):
     "Each row's difference of mAP with its interval, and the paper's difference as a cross; returns the axes."
     d = self.frame[self.frame.change.notna()]
     ax = plot_forest(d.rename(columns=dict(change='value', change_low='low', change_high='high')), ax)
-    y = np.arange(len(d))[::-1]
-    ax.plot(d.paper_change, y + .22, 'x', color='tab:red', ms=5, label='in the paper'); ax.legend(fontsize=7)
-    ax.set(xlabel=f'change of mAP against {self.table.against}, points', title=self.table.title); ax.title.set_fontsize(9)
+    ax.plot(d.paper_change, np.arange(len(d))[::-1] + .22, 'x', color='tab:red', ms=5, label='in the paper')
+    ax.legend(fontsize=7)
+    ax.set(xlabel=f'change of mAP against {self.table.against}, points')
+    ax.set_title(self.table.title, fontsize=9)
     return ax
 
 # %% ../nbs/62_compare.ipynb #035f54d9
@@ -468,11 +711,13 @@ def save(self:TableResult,
     def write(end, save):
         out.append(folder/f'{name}{end}')
         with atomic_path(out[-1]) as tmp: save(tmp)
-    write('.csv', self.frame.to_csv); write('_claims.csv', partial(self.claims().to_csv, index=False))
+    write('.csv', self.frame.to_csv)
+    write('_claims.csv', partial(self.claims().to_csv, index=False))
     write('.md', lambda f: f.write_text(self._repr_markdown_() + '\n', encoding='utf-8'))
     for end, plot in (('_cmc.png', self.plot_cmc), ('_differences.png', self.plot)):
         fig = plot().figure
-        write(end, partial(fig.savefig, dpi=110, bbox_inches='tight')); plt.close(fig)
+        write(end, partial(fig.savefig, dpi=110, bbox_inches='tight'))
+        plt.close(fig)
     return out
 
 # %% ../nbs/62_compare.ipynb #10bd6893
@@ -481,11 +726,12 @@ def heat_pairs(
     n:int=64, # queries, spread over the identities
     junk:str='camid' # the partner differs from the query here; None for any partner
 )->pd.DataFrame: # the queries, then as many partners from the gallery, in the same order
-    "Queries and for each a picture of the same vehicle by another camera; queries without one are passed over. Raises `DataError` where there is none at all."
+    "Queries and for each a picture of its vehicle by another camera, where there is one; `DataError` where there is none at all."
     Q, G = df[df.split == 'query'], df[df.split == 'gallery']
     pairs = []
     for i in spread_queries(Q.pid, Q.pid.nunique()):
-        q = Q.iloc[i]; other = G[(G.pid == q.pid) & ((G[junk] != q[junk]) if junk else True)]
+        q = Q.iloc[i]
+        other = G[(G.pid == q.pid) & ((G[junk] != q[junk]) if junk else True)]
         if len(other): pairs.append((q.name, other.index[0]))
     if not pairs: raise DataError("No query has a picture of the same vehicle by another camera, so there is no similarity to explain.")
     keep = [pairs[i] for i in np.linspace(0, len(pairs)-1, min(n, len(pairs))).round().astype(int)]
@@ -500,12 +746,19 @@ def masks(self:Study, rows:pd.DataFrame)->tuple: # of vehicles and of their deta
     return tuple(torch.from_numpy(np.stack(m)) for m in zip(*both))
 
 @patch
+def load(self:Study, row:AblationRow, seed:int)->tuple: # the network in evaluation mode, and its description
+    "The network of a finished run, modules of one's own included; raises `ModelError` where the run is not finished."
+    return load_net(self.run_folder(row, seed), attention=row.attention)
+
+@patch
 def heat_maps(self:Study, row:AblationRow, seed:int, pairs:pd.DataFrame, stage:int=4, random:bool=False)->torch.Tensor: # (N, H, W) in [0, 1]
     "The heat of each query of `pairs` for its similarity to its partner, in a finished run; with `random` in that network with weights drawn anew."
-    net, meta = load_net(self.run_folder(row, seed))
+    net, meta = self.load(row, seed)
     if random: net = randomised(net, seed)
-    dl = eval_dl(pairs, size=meta['size'], read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu', stats=(meta['mean'], meta['std']))
-    x, *_ = dl.one_batch(); x = x.as_subclass(torch.Tensor)
+    dl = eval_dl(pairs, size=meta['size'], read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
+                 stats=(meta['mean'], meta['std']))
+    x, *_ = dl.one_batch()
+    x = x.as_subclass(torch.Tensor)
     with torch.no_grad(): ref = net(x[len(x)//2:])
     return heat(net, x[:len(x)//2], similarity_to(ref), net.body.stage(stage))
 
@@ -518,19 +771,23 @@ def heat_table(self:Study,
     stage:int=4 # after which the heat is taken, attention included; the finest that the paper shows is 4
 )->pd.DataFrame: # module, seed, pid, path, stage; share of heat on vehicle and detail, the same under random weights, their share of the area; change of the map under random weights
     "How much of each network's heat falls on the vehicle and on its own details, and what the same network with weights drawn anew puts there."
-    pairs = heat_pairs(self.protocol.draw(self.df), n, self.protocol.junk); own = pairs.iloc[:len(pairs)//2]
-    vehicle, detail = self.masks(own)
-    area = lambda m: m.float().mean((1, 2)).numpy()
-    grow = lambda maps: F.interpolate(maps[:, None], size=vehicle.shape[1:], mode='bilinear', align_corners=False)[:, 0]
+    pairs = heat_pairs(self.drawn, n, self.protocol.junk)
+    own = pairs.iloc[:len(pairs)//2]
+    on = dict(zip(('vehicle', 'detail'), self.masks(own)))
+    same = dict(pid=own.pid.to_numpy(), path=[Path(p).name for p in own.path], stage=stage)
     out = []
     for row in table:
         for seed in seeds:
-            maps, blind = (self.heat_maps(row, seed, pairs, stage, r) for r in (False, True))
-            out.append(pd.DataFrame(dict(module=row.name, seed=seed, pid=own.pid.to_numpy(), path=[Path(p).name for p in own.path], stage=stage,
-                heat_vehicle=heat_share(grow(maps), vehicle).numpy(), heat_detail=heat_share(grow(maps), detail).numpy(),
-                random_vehicle=heat_share(grow(blind), vehicle).numpy(), random_detail=heat_share(grow(blind), detail).numpy(),
-                area_vehicle=area(vehicle), area_detail=area(detail), randomised_change=map_change(maps, blind).numpy())))
+            maps = {k: self.heat_maps(row, seed, pairs, stage, k == 'random') for k in ('heat', 'random')}
+            shares = {f'{k}_{part}': heat_share(_grown(m, mask), mask).numpy() for k, m in maps.items() for part, mask in on.items()}
+            area = {f'area_{part}': mask.float().mean((1, 2)).numpy() for part, mask in on.items()}
+            change = map_change(maps['heat'], maps['random']).numpy()
+            out.append(pd.DataFrame(dict(module=row.name, seed=seed, **same, **shares, **area, randomised_change=change)))
     return pd.concat(out, ignore_index=True)
+
+def _grown(maps, masks):
+    "Maps (N, h, w) at the size of the masks (N, H, W)."
+    return F.interpolate(maps[:, None], size=masks.shape[1:], mode='bilinear', align_corners=False)[:, 0]
 
 # %% ../nbs/62_compare.ipynb #79487c75
 @patch
@@ -541,8 +798,9 @@ def figure4(self:Study,
     stage:int=4 # as in `heat_table`
 ):
     "The paper's Figure 4: the same vehicles under the heat of each network; returns the figure."
-    pairs = heat_pairs(self.protocol.draw(self.df), n, self.protocol.junk)
-    dl = eval_dl(pairs, size=self.recipe.size, read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu', stats=([0.]*3, [1.]*3))
+    pairs = heat_pairs(self.drawn, n, self.protocol.junk)
+    dl = eval_dl(pairs, size=self.recipe.size, read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
+                 stats=([0.]*3, [1.]*3))
     ims = dl.one_batch()[0].as_subclass(torch.Tensor)[:len(pairs)//2].clamp(0, 1)
     return heat_grid(ims, {row.name: self.heat_maps(row, seed, pairs, stage) for row in table})
 
@@ -556,10 +814,10 @@ def figure6(self:Study,
     k:int=10 # length of a list
 ):
     "The paper's Figure 6: ranking lists of two networks for the same queries, as one picture, gains and losses alike."
-    df, seen = self.protocol.draw(self.df), []
+    seen = []
     for row in (a, b):
-        net, meta = load_net(self.run_folder(row, seed))
-        _, items, embs = score(net, df, size=meta['size'], junk=self.protocol.junk, read=self.read, progress=False)
+        net, meta = self.load(row, seed)
+        _, items, embs = score(net, self.drawn, size=meta['size'], junk=self.protocol.junk, read=self.read, verify=False, progress=False)
         seen.append(RetrievalInterpretation.from_embeddings(embs, items, junk=self.protocol.junk, name=row.name))
     return ranking_pairs(*seen, n, k=k)
 
@@ -571,17 +829,23 @@ def robustness(self:Study,
     kinds=corruptions, # how to damage
     strengths=(1, 3, 5), # how much, 1 to 5
     splits=('query',) # which images
-)->pd.DataFrame: # kind, strength (0 undamaged), row, seed, mAP, rank1
-    "Scores of finished runs on damaged images, which are kept in the study's folder."
-    df, out = self.protocol.draw(self.df), []
-    cases = [('none', 0, df)] + [(k.__name__, n, corrupted(df, self.folder/'corrupted', k, n, splits)) for k in kinds for n in strengths]
+)->pd.DataFrame: # kind, strength (0 undamaged), row, seed, mAP, mAP_low, mAP_high, rank1, rank1_low, rank1_high
+    "Scores of finished runs on damaged images, with 95% intervals over identities."
+    df, folder, out = self.drawn, self.folder/'corrupted'/self.checksum[:12], []
+    cases = [('none', 0, df)] + [(k.__name__, n, corrupted(df, folder, k, n, splits)) for k in kinds for n in strengths]
     for row in table:
         for seed in seeds:
-            net, meta = load_net(self.run_folder(row, seed))
+            net, meta = self.load(row, seed)
             for kind, n, d in cases:
-                s, *_ = score(net, d, size=meta['size'], junk=self.protocol.junk, read=self.read, progress=False)
-                out.append(dict(kind=kind, strength=n, row=row.name, seed=seed, mAP=s.mAP, rank1=s.rank1))
+                s, *_ = score(net, d, size=meta['size'], junk=self.protocol.junk, read=self.read, verify=False, progress=False)
+                out.append(dict(kind=kind, strength=n, row=row.name, seed=seed, **_with_ends(s)))
     return pd.DataFrame(out)
+
+def _with_ends(s):
+    "mAP and Rank-1 of one run, each with the ends of its interval."
+    t = intervals(s, measures={k: retrieval_measures[k] for k in ('mAP', 'Rank-1')}).table
+    both = {'mAP': t.loc['mAP'], 'rank1': t.loc['Rank-1']}
+    return {f'{m}{end}': r[c] for m, r in both.items() for end, c in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
 
 # %% ../nbs/62_compare.ipynb #88f1e79c
 def matmul_peak(
@@ -590,14 +854,18 @@ def matmul_peak(
     rounds:int=5 # the fastest counts
 )->float: # floating-point operations a second
     "What the device reaches in one large matrix product in its fast number format."
-    device = torch.device(device); n = n or (8192 if device.type == 'cuda' else 2048)
+    device = torch.device(device)
+    n = n or (8192 if device.type == 'cuda' else 2048)
     a = torch.randn(n, n, device=device, dtype=fast_dtype(device))
     return 2*n**3/min(_timed(lambda: a@a, device) for _ in range(rounds+1))
 
 def _timed(f, device):
     "Seconds of `f()`, until the device has done it."
     wait = torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
-    wait(); t = time.perf_counter(); f(); wait()
+    wait()
+    t = time.perf_counter()
+    f()
+    wait()
     return time.perf_counter() - t
 
 # %% ../nbs/62_compare.ipynb #7dd41847
@@ -605,15 +873,18 @@ def training_step(row:AblationRow, recipe:Recipe, arch, n_ids:int, device, compi
     "A function that does one training step of `row` on a random batch, as `reid_learner` would."
     r = row.full_recipe(recipe)
     net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **r.head()).to(device).train()
-    channels_last(net); loss = r.loss()
+    channels_last(net)
+    loss = r.loss()
     if compile: net.compile()
     opt = r.opt_func(fused=True)(list(net.parameters()), lr=1e-6)
-    x = torch.randn(r.P*r.K, 3, r.size, r.size, device=device).contiguous(memory_format=torch.channels_last)
+    height, width = r.size if isinstance(r.size, (tuple, list)) else (r.size, r.size)
+    x = torch.randn(r.P*r.K, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
     y = torch.arange(r.P, device=device).repeat_interleave(r.K)
     def step():
         with autocast(device): out = net(x)
         loss(ReIDOutput(*(o.float() for o in out)), y).backward()
-        opt.step(); opt.zero_grad()
+        opt.step()
+        opt.zero_grad()
     step.images = len(x)
     return step
 
