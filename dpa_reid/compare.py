@@ -580,6 +580,11 @@ class TableResult:
     cmc:dict # row's name -> `Intervals`
     notes:list # what limits the result, sentences
 
+    @property
+    def n_compared(self): # differences with a p-value
+        "How many comparisons Holm's procedure corrects together."
+        return int(self.frame.p.notna().sum())
+
 @patch
 def result(self:Results,
     table:AblationTable # which rows
@@ -636,7 +641,7 @@ def _line(name, r, against):
 @patch
 def _below(self:TableResult):
     "The sentences below the table."
-    n = int(self.frame.p.notna().sum())
+    n = self.n_compared
     over = 'Mean ± standard deviation over seeds, in percent; 95% intervals over identities' + (' and seeds.' if self.frame.seeds.max() > 1 else '.')
     holm = f"The intervals are those of single comparisons and the p-values are corrected for all {n}, so an interval may leave out 0 where p is above .05; mAP alone is tested."
     return ' '.join([over, *([holm] if n > 1 else []), *self.notes])
@@ -652,11 +657,6 @@ def _repr_markdown_(self:TableResult):
 def __repr__(self:TableResult): return self._repr_markdown_()
 
 # %% ../nbs/62_compare.ipynb #3e4c7183
-@patch(as_prop=True)
-def level(self:TableResult): # such as .9875 for four comparisons
-    "The confidence level of Holm's first step: 1 - .05 over the number of comparisons."
-    return 1 - .05/max(1, int(self.frame.p.notna().sum()))
-
 @patch
 def _claim(self:TableResult, name, c):
     "One line of `claims`."
@@ -665,11 +665,11 @@ def _claim(self:TableResult, name, c):
     verdict = 'not shown' if not shown else 'held' if r.change*r.paper_change > 0 else 'contradicted'
     return dict(claim=f"{name} {'above' if r.paper_change > 0 else 'below'} {self.table.against}", paper=r.paper_change,
                 here=100*r.change, low=100*r.change_low, high=100*r.change_high, p=r.p_holm,
-                detectable=100*replace(c, level=self.level).detectable()['mAP'], verdict=verdict,
+                detectable=100*c.detectable(comparisons=self.n_compared)['mAP'], verdict=verdict,
                 outside=not 100*r.change_low <= r.paper_change <= 100*r.change_high)
 
 @patch
-def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, Holm's p, detectable difference (points, at `level`), verdict, whether the paper's change is outside the interval
+def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, Holm's p, detectable difference (points), verdict, whether the paper's change is outside the interval
     "The paper's claims of this table, one line for each that it reports, and whether they held."
     rows = [self._claim(name, c) for name, c in self.comparisons.items() if self.frame.paper_change[name] == self.frame.paper_change[name]]
     return pd.DataFrame(rows, columns=['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict', 'outside'])
@@ -850,12 +850,12 @@ def _with_ends(s):
 # %% ../nbs/62_compare.ipynb #88f1e79c
 def matmul_peak(
     device, # torch device
-    n:int=None, # side of the matrices; None for 8192 on a GPU, 2048 elsewhere
+    n:int=None, # side of the matrices; None for 8192 on a GPU, 1024 elsewhere
     rounds:int=5 # the fastest counts
 )->float: # floating-point operations a second
     "What the device reaches in one large matrix product in its fast number format."
     device = torch.device(device)
-    n = n or (8192 if device.type == 'cuda' else 2048)
+    n = n or (8192 if device.type == 'cuda' else 1024)
     a = torch.randn(n, n, device=device, dtype=fast_dtype(device))
     return 2*n**3/min(_timed(lambda: a@a, device) for _ in range(rounds+1))
 
