@@ -215,8 +215,9 @@ def _all_through(net, module):
     "Whether everything that the final map knows of an image has passed `module`, found without computing anything."
     net, x = _on_meta(net), torch.empty(1, 3, 128, 128, device='meta', requires_grad=True)
     net.get_submodule(module).register_forward_hook(lambda m, i, o: o.detach())
-    with torch.enable_grad(): y = _features(net)(x)
-    return not y.requires_grad or torch.autograd.grad(y.sum(), x, allow_unused=True)[0] is None
+    with torch.enable_grad():
+        y = _features(net)(x).sum()
+        return not y.requires_grad or torch.autograd.grad(y, x, allow_unused=True)[0] is None
 
 def insert_attention(
     body:Body, # changed in place

@@ -7,12 +7,15 @@ __all__ = ['ReIDNet', 'to_spec', 'known_layers', 'from_spec', 'reid_net', 'reid_
            'released_names', 'load_released']
 
 # %% ../../nbs/22_models.net.ipynb #ded0a3fc
-import hashlib, importlib, json, pkgutil
+import copy, hashlib, importlib, json, math, pkgutil, warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-import numpy as np, timm.layers
+import numpy as np, timm.layers, torch
 from timm.layers import to_2tuple
 from torch import nn, Tensor
+from torch.nn.modules.module import register_module_module_registration_hook, register_module_parameter_registration_hook
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 import dpa_reid
 from .. import layers
@@ -65,29 +68,53 @@ def from_spec(
     if not isinstance(spec, dict): return spec
     if 'callable' not in spec: return {k: from_spec(v) for k,v in spec.items()}
     known, name = known_layers(), spec['callable']
-    if name not in known: raise ModelError(f"the description names {name!r}, which is no layer of dpa_reid, timm.layers or torch.nn, and is not imported. If it is yours, pass it to the loader (`attention=`, `pool=` or `classifier=`).")
+    if name not in known:
+        raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or torch.nn, and is not imported. "
+                         "If it is yours, pass it to the loader (`arch=`, `attention=`, `pool=` or `classifier=`).")
     args, kwargs = from_spec(spec.get('args', [])), from_spec(spec.get('kwargs', {}))
     return partial(known[name], *args, **kwargs) if args or kwargs else known[name]
 
 # %% ../../nbs/22_models.net.ipynb #6140ad41
+def _assemble(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool, classifier, ceil_pool):
+    "A `ReIDNet` of these parts and its description."
+    stages = [stages] if isinstance(stages, int) else list(stages)
+    name = arch if isinstance(arch, str) else to_spec(type(arch) if isinstance(arch, nn.Module) else arch)
+    config = dict(arch=name, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages], last_stride=last_stride,
+                  pool=to_spec(pool), classifier=to_spec(classifier))
+    body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool)
+    config['ceil_pool'] = bool(ceil_pool and getattr(getattr(body.net, 'maxpool', None), 'ceil_mode', False))
+    return ReIDNet(body, ReIDHead(body.nf, n_ids, pool, classifier), config)
+
+def _is_gem(pool):
+    f = pool.func if isinstance(pool, partial) else pool
+    return isinstance(f, type) and issubclass(f, GeM)
+
+def _mind_sign(net, chosen):
+    "Takes the average where the final map is signed and the user has not `chosen` a pooling; a warning says so."
+    if not net.body.signed(): return
+    says = f"{net.body.arch}: the final map has negative values, of which GeM makes zeros that cannot be trained"
+    if chosen: says += "; `pool=AvgPool` keeps them."
+    else:
+        net.head.pool, net.config['pool'] = AvgPool(), to_spec(AvgPool)
+        says += ", so the head takes their average (`AvgPool`), as the architecture's own head does."
+    warnings.warn(says, stacklevel=3)
+
 def reid_net(
-    arch:str, # the name of a timm architecture with stages
+    arch, # the name of a timm architecture with stages; or a module that maps images to (B, nf, H, W), or a callable that makes one
     n_ids:int, # identities in the training set
     attention=None, # `nf -> nn.Module`, such as `DpA`; None for the plain network
     stages=(4,), # after which stages: 2 for conv2_x to 5 for conv5_x
     pretrained:bool=True, # timm's ImageNet weights (downloaded once)
     weights=None, # a local file of timm's weights instead
     last_stride:int=1, # 1 keeps the map's size in the last stage
-    pool=GeM, # `() -> nn.Module`, feature map to vector
+    pool=None, # `() -> nn.Module`, feature map to vector; None for `GeM`, or `AvgPool` where the final map has negative values
     classifier=IDLinear, # `(nf, n_ids) -> nn.Module`: `IDLinear`, or `CosineLinear` for the circle softmax
-    ceil_pool:bool=False # the stem pooling of the authors' released ResNet
+    ceil_pool:bool|str=False # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
 )->ReIDNet:
     "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
-    stages = [stages] if isinstance(stages, int) else list(stages)
-    config = dict(arch=arch, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages], last_stride=last_stride,
-                  pool=to_spec(pool), classifier=to_spec(classifier), ceil_pool=ceil_pool)
-    body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool)
-    return ReIDNet(body, ReIDHead(body.nf, n_ids, pool, classifier), config)
+    net = _assemble(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool or GeM, classifier, ceil_pool)
+    if pool is None or _is_gem(pool): _mind_sign(net, pool is not None)
+    return net
 
 # %% ../../nbs/22_models.net.ipynb #5efa922f
 def reid_splitter(
@@ -136,48 +163,144 @@ def save_net(
     return folder
 
 # %% ../../nbs/22_models.net.ipynb #4be41e5c
+def _is_count(o, top): return isinstance(o, int) and not isinstance(o, bool) and 1 <= o <= top
+def _is_text(o): return isinstance(o, str)
+def _is_size(o): return _is_count(o, 10_000) or isinstance(o, list) and len(o) == 2 and all(_is_count(v, 10_000) for v in o)
+def _is_shape(o): return isinstance(o, list) and len(o) == 3 and o[0] == 3 and _is_size(o[1:])
+def _is_rgb(o):
+    return isinstance(o, list) and len(o) == 3 and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e3 for v in o)
+def _is_std(o): return _is_rgb(o) and min(o) > 0
+
+_what = dict(size=(_is_size, 'a number of pixels, or height and width'), mean=(_is_rgb, 'three numbers'), std=(_is_std, 'three positive numbers'),
+             input_size=(_is_shape, 'three channels, height and width'), interpolation=(_is_text, 'a word'),
+             identities=(lambda o: isinstance(o, list), 'a list of names'), data_config=(lambda o: isinstance(o, dict), 'a table'),
+             n_ids=(lambda o: _is_count(o, 10**8), 'a whole number of identities'), sha256=(_is_text, 'a checksum'))
+
+def _check_values(f, d):
+    "Raises `ModelError` where a value of the description `d` in file `f` is not of its kind; what is absent or None may be so."
+    for k in d.keys() & _what.keys():
+        is_it, says = _what[k]
+        if d[k] is not None and not is_it(d[k]): raise ModelError(f"{f}: gives {k} as {str(d[k])[:50]!r}, which is not {says}. Copy the folder again.")
+
+def _check_numbers(f, spec):
+    "Raises `ModelError` for whole numbers in a layer's options that no layer here needs; some layers loop as often as they are told."
+    for o in (spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ()): _check_numbers(f, o)
+    if isinstance(spec, (int, float)) and not abs(spec) <= 10_000: raise ModelError(f"{f}: gives a layer the number {str(spec)[:50]}, more than 10000.")
+
+# %% ../../nbs/22_models.net.ipynb #3274a538
+def _parse(f):
+    "The table in the JSON file `f`; `ModelError` where there is none."
+    try:
+        if f.stat().st_size > 100_000_000: raise ValueError("more than 100 MB")
+        meta = json.loads(f.read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError, MemoryError) as e: raise ModelError(f"{f}: is damaged ({str(e)[:200]}). Copy the folder again.") from e
+    net = meta.get('network') if isinstance(meta, dict) else None
+    if not isinstance(net, dict) or not isinstance(net.get('arch'), (str, dict)) or not net.get('n_ids') or not meta.get('sha256'):
+        raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and `n_ids`, and `sha256`).")
+    return meta
+
 def read_meta(
     folder # a model folder
 )->dict: # the content of `model.json`
     "The description in a model folder; `ModelError` where it is missing, damaged, or no such description."
     f = Path(folder)/'model.json'
     if not f.is_file(): raise ModelError(f"{folder}: holds no model.json, so it is no model folder. `save_net` and `dpa_train` write them.")
-    try: meta = json.loads(f.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as e: raise ModelError(f"{f}: is damaged ({e}). Copy the folder again.") from e
-    if not isinstance(meta, dict) or not isinstance(meta.get('network'), dict) or not isinstance(meta['network'].get('arch'), str) or 'n_ids' not in meta['network'] or 'sha256' not in meta: raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and `n_ids`, and `sha256`).")
-    if meta.get('format') != 1: raise ModelError(f"{f}: has format {meta.get('format')}, and this version of dpa_reid ({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
+    meta = _parse(f)
+    if meta.get('format') != 1:
+        raise ModelError(f"{f}: has format {str(meta.get('format'))[:50]}, and this version of dpa_reid ({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
+    for d in (meta, meta['network'], meta.get('data_config')):
+        if isinstance(d, dict): _check_values(f, d)
+    try: _check_numbers(f, {k: v for k, v in meta['network'].items() if k != 'n_ids'})
+    except RecursionError: raise ModelError(f"{f}: describes layers within layers without end.") from None
     return meta
 
 # %% ../../nbs/22_models.net.ipynb #86f6c719
-def _read_tensors(folder, meta):
-    "The tensors of a model folder, once they are known to be those of its JSON."
+def _weights_file(folder, meta):
+    "The file of weights in a model folder, once it is known to be the one of its JSON."
     f = Path(folder)/'weights.safetensors'
     if not f.is_file(): raise ModelError(f"{folder}: holds no weights.safetensors.")
-    if _sha256(f) != meta['sha256']: raise ModelError(f"{f}: is not the file that model.json was written with; it was cut short, changed, or a save was interrupted. Copy or save the folder again.")
-    try: return load_file(f)
-    except Exception as e: raise ModelError(f"{f}: cannot be read as safetensors ({e}).") from e
+    if _sha256(f) != meta['sha256']:
+        raise ModelError(f"{f}: is not the file that model.json was written with; it was cut short, changed, or a save was interrupted. Copy or save the folder again.")
+    return f
 
-def _build(config, **own):
+def _blanks(f):
+    "What a file of weights says it holds: parameter name -> tensor without numbers."
+    try:
+        with safe_open(f, 'pt') as s:
+            kinds = {k: (s.get_slice(k).get_shape(), s.get_slice(k).get_dtype()) for k in s.keys()}
+    except Exception as e: raise ModelError(f"{f}: cannot be read as safetensors ({e}).") from e
+    return {k: torch.empty(shape, device='meta', dtype=torch.float32 if 'F' in kind else torch.int64) for k, (shape, kind) in kinds.items()}
+
+# %% ../../nbs/22_models.net.ipynb #093e8fd8
+def _build(config, own):
     "A network without weights from its description, with callables of the user's `own` in place of the description's."
-    own = {k: v for k,v in own.items() if v is not None}
-    try: net = reid_net(**{k: from_spec(v) for k,v in config.items() if k not in own}, **own, pretrained=False, weights=None)
+    try: return _assemble(**{k: from_spec(v) for k,v in config.items() if k not in own}, **own, pretrained=False, weights=None)
     except ModelError: raise
-    except Exception as e: raise ModelError(f"the network cannot be built from its description ({type(e).__name__}: {e}); it may be of another version.") from e
-    if own: net.config = {**config, **{k: to_spec(v) for k,v in own.items()}}
-    return net
+    except Exception as e:
+        raise ModelError(f"the network cannot be built from its description ({type(e).__name__}: {str(e)[:300]}); it may be of another version.") from e
+
+def _on_cpu(f):
+    "The user's callable `f`, or a copy of the module `f`, made with numbers even where nothing else has any: it may compute something."
+    def make(*args, **kwargs):
+        with torch.device('cpu'): return copy.deepcopy(f) if isinstance(f, nn.Module) else f(*args, **kwargs)
+    return make
+
+@contextmanager
+def _at_most(n):
+    "Within this context, `ModelError` once `n` parameters or modules have been made: a description can ask for layers without end."
+    left = [n]
+    def count(*_):
+        left[0] -= 1
+        if left[0] < 0: raise ModelError(f"the description asks for more than {n} layers and parameters, which its weights do not fill.")
+    hooks = [register_module_parameter_registration_hook(count), register_module_module_registration_hook(count)]
+    try: yield
+    finally:
+        for h in hooks: h.remove()
+
+def _check_fit(config, own, blanks, where):
+    "Raises `ModelError` unless the described network has the names and shapes of `blanks`; takes memory for neither."
+    own = {k: f if k == 'classifier' else _on_cpu(f) for k, f in own.items()}
+    with torch.device('meta'), _at_most(10*len(blanks) + 1000): net = _build(config, own)
+    net = net.to('meta')
+    mine = net.state_dict()
+    fit_state(net, blanks, where)
+    if bad := [k for k, v in blanks.items() if v.is_floating_point() != mine[k].is_floating_point()]:
+        raise ModelError(f"{where} holds whole numbers in place of fractions, or the reverse, in {some(bad)}. Save or copy the folder again.")
+    extra = sum(b.numel() for k, b in net.named_buffers() if k not in mine)
+    if extra > 10**8: raise ModelError(f"{where} does not hold the {extra} numbers that its description asks for beside the weights.")
 
 # %% ../../nbs/22_models.net.ipynb #361f8437
+def _own_parts(config, parts):
+    "The user's own parts: imported where a name was given, with the options that the description has for a class of that name."
+    own = {}
+    for k, f in parts.items():
+        if f is None: continue
+        try: f = pkgutil.resolve_name(f) if isinstance(f, str) else f
+        except (ImportError, AttributeError, ValueError) as e: raise ModelError(f"{k}={f!r} cannot be imported ({e}). Give it as 'package.module:Class'.") from e
+        own[k] = _with_options(f, config.get(k)) if isinstance(f, type) else f
+    return own
+
+def _with_options(f, spec):
+    "The class `f`, with the options of the description `spec` if that names this class."
+    if not isinstance(spec, dict) or to_spec(f)['callable'] != spec.get('callable'): return f
+    args, kwargs = spec.get('args', []), spec.get('kwargs', {})
+    if not isinstance(args, list) or not isinstance(kwargs, dict): raise ModelError(f"the description's options for {spec['callable']} are no list and no table.")
+    return partial(f, *from_spec(args), **from_spec(kwargs)) if args or kwargs else f
+
 def load_net(
     folder, # a model folder
     device='cpu', # where to put the network
-    attention=None, pool=None, classifier=None # callables of your own, where the network was built with such
+    arch=None, attention=None, pool=None, classifier=None # your own callables, where it was built with such; or their names, 'package.module:Class'
 ): # the network in evaluation mode, and its description (`size`, `mean`, `std`, `identities`, `recipe`, ...)
     "`(net, meta)` from a model folder without unpickling or importing anything it names; `ModelError` says what is wrong with it."
     meta = read_meta(folder)
-    state = _read_tensors(folder, meta)
-    net = _build(meta['network'], attention=attention, pool=pool, classifier=classifier)
-    fit_state(net, state, f"{folder}: weights.safetensors")
-    net.data_config = _images({**net.data_config, **meta.get('data_config', {})}, meta.get('size'), meta.get('mean'), meta.get('std'))
+    config, where = meta['network'], f"{folder}: weights.safetensors"
+    own = _own_parts(config, dict(arch=arch, attention=attention, pool=pool, classifier=classifier))
+    f = _weights_file(folder, meta)
+    _check_fit(config, own, _blanks(f), where)
+    net = _build(config, own)
+    fit_state(net, load_file(f), where)
+    net.data_config = _images({**net.data_config, **(meta.get('data_config') or {})}, meta.get('size'), meta.get('mean'), meta.get('std'))
     return net.to(device).eval(), meta
 
 # %% ../../nbs/22_models.net.ipynb #032e6cda
