@@ -115,11 +115,12 @@ def _cpu_has_bf16():
 # %% ../nbs/00_core.ipynb #5ae2f3ae
 def fast_dtype(
     device=None # a torch device or its name; None for fastai's default device
-)->torch.dtype: # `torch.bfloat16` where the hardware multiplies it natively, else `torch.float32`
-    "The number format in which `device` trains fastest without loss scaling."
+)->torch.dtype: # `torch.bfloat16` where the hardware multiplies it natively, `torch.float16` on NVIDIA's Volta and Turing, else `torch.float32`
+    "The number format in which `device` trains fastest; float16 needs its loss scaled, as `AutoCast` does."
     device = torch.device(default_device() if device is None else device)
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == 'cuda' else device.type == 'cpu' and _cpu_has_bf16()
-    return torch.bfloat16 if native else torch.float32
+    if native: return torch.bfloat16
+    return torch.float16 if device.type == 'cuda' and torch.cuda.get_device_capability(device) >= (7, 0) else torch.float32
 
 # %% ../nbs/00_core.ipynb #6d482be1
 def autocast(

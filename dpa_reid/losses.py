@@ -338,8 +338,6 @@ class ReIDLoss(LossBase):
         if id_loss is None and metric_loss is None: raise ReIDError("ReIDLoss got neither an identity loss nor a metric loss: pass `id_loss=LabelSmoothingCE()`, `metric_loss=HardTripletLoss()`, or both.")
         if metric_on not in ('feat', 'emb'): raise ReIDError(f"metric_on={metric_on!r} names no embedding: use 'feat' (before the neck) or 'emb' (after it).")
         if not isinstance(weights, (tuple, list)) or len(weights) != 2: raise ReIDError(f"weights={weights!r}: give two numbers, for the identity and for the metric loss.")
-        for l in (id_loss, metric_loss):
-            if isinstance(l, nn.Module) and any(True for _ in l.parameters()): raise ReIDError(f"{type(l).__name__} has parameters of its own, which the Learner's optimiser would not train. Use a loss without parameters.")
         self.id_loss, self.metric_loss, self.weights, self.metric_on, self.parts = id_loss, metric_loss, tuple(weights), metric_on, {}
     def extra_repr(self): return f'weights={self.weights}, metric_on={self.metric_on!r}'
 

@@ -7,6 +7,7 @@ __all__ = ['linear_warmup', 'cosine', 'steps', 'lr_factor', 'WarmupDecay']
 
 # %% ../../nbs/50_callback.schedule.ipynb #b7b0bc96
 import math
+from functools import partial
 import numpy as np
 from fastcore.all import L, delegates, patch
 from fastai.learner import Learner
@@ -63,6 +64,12 @@ class WarmupDecay(ParamScheduler):
     ): super().__init__({'lr': self._lr}); self.base, self.kw = np.array(base), kwargs
     def _lr(self, it): return self.base * lr_factor(it, self.n_iter, self.n_epoch, **self.kw)
     def before_batch(self): self._update_val(self.epoch*self.n_iter + self.iter)
+    def plain(self):
+        "The schedule as plain data, to tell whether a resumed run has the same."
+        decay = self.kw.get('decay')
+        own = decay.keywords if isinstance(decay, partial) else {}
+        name = getattr(getattr(decay, 'func', decay), '__name__', None)
+        return dict(rates=[float(b) for b in self.base.reshape(-1)], warmup=self.kw.get('warmup', 0), decay=name, **own)
 
 # %% ../../nbs/50_callback.schedule.ipynb #fbd38261
 @patch

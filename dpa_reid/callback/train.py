@@ -32,26 +32,36 @@ class _Plain(Callback):
             raise
 
 # %% ../../nbs/51_callback.train.ipynb #771bc1e3
-class AutoCast(MixedPrecision):
-    "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss."
+class AutoCast(_Plain, MixedPrecision):
+    "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss; scales the loss where `dtype` is float16."
     def __init__(self, dtype:torch.dtype=None): self.dtype = dtype
     def before_fit(self):
         self.leave()
+        if len([c for c in self.learn.cbs if isinstance(c, MixedPrecision)]) > 1: raise ReIDError("this Learner casts with `AutoCast` already: in place of `to_fp16()` or `to_bf16()`, set `learn.auto_cast.dtype = torch.float16` or `torch.bfloat16`.")
         device = next(self.model.parameters()).device
         dtype = self.dtype or fast_dtype(device)
         self.autocast = torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
-        self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=False), L()
+        self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16), L()
+        self.learn.one_batch = partial(_and_leave, self)
     def before_batch(self): self.autocast.__enter__(); self.inside = True
     def after_pred(self): super().after_pred(); self.leave()
     def after_loss(self): pass
     def leave(self):
-        "Switch autocast off if it is on; also where a forward pass was broken off."
+        "Switch autocast off if it is on."
         if self.__dict__.pop('inside', False): self.autocast.__exit__(None, None, None)
-    after_cancel_batch = after_cancel_fit = leave
+    def after_fit(self):
+        super().after_fit()
+        self.learn.__dict__.pop('one_batch', None)
+
+def _and_leave(cast, *batch):
+    "A `Learner`'s `one_batch` that leaves autocast off whatever happens, such as a forward pass that runs out of memory."
+    try: type(cast.learn).one_batch(cast.learn, *batch)
+    finally: cast.leave()
 
 # %% ../../nbs/51_callback.train.ipynb #43cc2c9e
 class LayOut(ChannelsLast):
     "Lays out the weights channels-last before training."
+    name = 'channels_last'             # by which fastai's `to_channelslast` sees that it is there
     def before_fit(self): channels_last(self.model)
 
 # %% ../../nbs/51_callback.train.ipynb #6f41e938
@@ -79,7 +89,7 @@ class LossParts(Callback):
     def before_train(self): self.sums, self.count = {}, 0
     def after_loss(self):
         self.count += 1
-        for k, v in self.loss_func.parts.items(): self.sums[k] = self.sums.get(k, 0.) + v.detach().float()
+        for k, v in getattr(self.loss_func, 'parts', {}).items(): self.sums[k] = self.sums.get(k, 0.) + v.detach().float()
     def mean(self, name):
         "The average of part `name` in the epoch, None before the first batch."
         return self.sums[name]/self.count if getattr(self, 'sums', None) else None
@@ -142,6 +152,18 @@ def _set_rng_state(s, dl):
     random.setstate(as_tuple(s['python'])); dl.rng.setstate(as_tuple(s['dl']))
 
 # %% ../../nbs/51_callback.train.ipynb #505be631
+def _recipe(learn):
+    "The recipe of a `Learner` as plain data, None where it has none."
+    return learn.recipe.to_dict() if hasattr(learn, 'recipe') else None
+
+def _loss_state(learn):
+    "The parameters and buffers of the loss, where it has any."
+    return learn.loss_func.state_dict() if isinstance(learn.loss_func, torch.nn.Module) else {}
+
+def _differences(was, now):
+    "In which entries two dicts of plain data differ, as text."
+    return '; '.join(f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in {**was, **now} if was.get(k) != now.get(k))
+
 def _opt_state(opt):
     "The optimiser's state in plain types: rates computed by NumPy become floats."
     s = opt.state_dict()
@@ -151,44 +173,63 @@ def _opt_state(opt):
 
 # %% ../../nbs/51_callback.train.ipynb #a6d3b06d
 class Checkpoint(_Plain):
-    "Writes weights, optimiser, random generators and the table to `path` after every epoch; `resume` reads them back."
+    "Writes weights, optimizer, random generators and the table to `path` after every epoch; `resume` reads them back."
     order = Recorder.order+20     # when all that an epoch computes is there
-    def __init__(self, path): self.path, self.done, self.start, self.smooth, self.was = Path(path), [], 0, None, None
+    def __init__(self, path): self.path, self.done, self.start, self.was = Path(path), [], 0, None
     def before_fit(self):
-        self.done, was, self.was = self.done[:self.start], self.was, None
-        if was and was != self._run: raise ReIDError(f"{self.path}: the interrupted run was of {was[0]} epochs with columns {', '.join(was[1])}; this one is of {self._run[0]} with {', '.join(self._run[1])}. Fit as before, or delete the checkpoint.")
-        if self.smooth: self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = self.smooth
-    def after_fit(self): self.start, self.smooth = 0, None
+        self.done, was, self.was, self.trained = self.done[:self.start], self.was, None, False
+        if not was: return
+        if other := _differences(was['run'], self.run_settings): raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. Fit as before, or delete the checkpoint.")
+        self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
+        if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
+    def after_fit(self): self.start = 0
     @property
-    def _run(self): return self.n_epoch, list(self.recorder.metric_names)
+    def run_settings(self):
+        "What must not change between two parts of a run, as plain data."
+        rates = self.learn.warmup_decay.plain() if hasattr(self.learn, 'warmup_decay') else {}
+        return dict(epochs=self.n_epoch, columns=list(self.recorder.metric_names), **rates)
     def before_epoch(self):
         if self.epoch < self.start: self.recorder.log += L(self.done[self.epoch])    # a skipped epoch shows its row again
+    def before_train(self): self.trained = True      # `validate` comes without it
     def after_epoch(self):
-        if self.epoch < self.start: return
+        if self.epoch < self.start or not self.trained: return
         self.done.append([float(v) if v is not None else float('nan') for v in self.recorder.values[-1]])
-        sl = self.recorder.smooth_loss
-        state = dict(smooth=(sl.count, sl.val.cpu()), epoch=self.epoch+1, n_epoch=self.n_epoch, model=self.model.state_dict(), opt=_opt_state(self.opt),
-                     rng=_rng_state(self.dls.train), done=self.done, names=list(self.recorder.metric_names))
-        with atomic_path(self.path) as tmp: torch.save(state, tmp)
+        with atomic_path(self.path) as tmp: torch.save(self._state(), tmp)
+    def _state(self):
+        "All that a run needs to go on, as tensors and plain data."
+        sl, scaler = self.recorder.smooth_loss, getattr(self.learn, 'scaler', None)
+        return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done, smooth=(sl.count, sl.val.cpu()),
+                    model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt), scaler=scaler.state_dict() if scaler else None,
+                    rng=_rng_state(self.dls.train))
 
 # %% ../../nbs/51_callback.train.ipynb #95779228
 @patch
 def resume(self:Checkpoint,
     learn # the `Learner`, built as it was for the interrupted run
 )->int: # epochs done: pass it as `start_epoch`; 0 where there is no checkpoint yet
-    "Bring `learn` to where the checkpoint left it; raises `ReIDError` where it belongs to another network."
+    "Bring `learn` to where the checkpoint left it; raises `ReIDError` where it belongs to another network or recipe."
     if (device := getattr(learn.dls, 'device', None)) is not None: learn.model.to(device)     # the optimizer's state follows the weights, but only when it is loaded
     if not self.path.exists(): return 0
-    try: s = torch.load(self.path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
-    try: learn.model.load_state_dict(s['model'])
-    except RuntimeError as e: raise ReIDError(f"{self.path}: this checkpoint is of another network ({str(e).splitlines()[1].strip()[:120]}...). Delete it, or train under another path.") from e
+    s = self._read(learn)
+    learn.model.load_state_dict(s['model'])
+    if s['loss']: learn.loss_func.load_state_dict(s['loss'])
     if learn.opt is None: learn.create_opt()
     learn.opt.load_state_dict(s['opt'] if isinstance(learn.opt, OptimWrapper) else
                               dict(state=to_device(s['opt']['state'], next(learn.model.parameters()).device), hypers=L(s['opt']['hypers'])))
     _set_rng_state(s['rng'], learn.dls.train)
-    self.done, self.start, self.smooth, self.was = s['done'], s['epoch'], s['smooth'], (s['n_epoch'], s['names'])
+    self.done, self.start, self.was = s['done'], s['epoch'], s
     return s['epoch']
+
+@patch
+def _read(self:Checkpoint, learn):
+    "The content of the file; raises `ReIDError` where it cannot be read or does not belong to `learn`."
+    try: s = torch.load(self.path, map_location='cpu', weights_only=True)
+    except Exception as e: raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
+    if not isinstance(s, dict) or not {'run', 'loss', 'scaler'} <= s.keys(): raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. Delete it to start from the beginning.")
+    mine, there = ({k: tuple(v.shape) for k, v in o.items()} for o in ({**learn.model.state_dict(), **_loss_state(learn)}, {**s['model'], **s['loss']}))
+    if mine != there: raise ReIDError(f"{self.path}: this checkpoint is of another network ({some(k for k in {**mine, **there} if mine.get(k) != there.get(k))} differ). Delete it, or train under another path.")
+    if s['recipe'] and (other := _differences(s['recipe'], _recipe(learn) or {})): raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. Use the same, or delete the checkpoint.")
+    return s
 
 # %% ../../nbs/51_callback.train.ipynb #c4a6ecbc
 def top_matches(
