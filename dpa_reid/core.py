@@ -217,6 +217,8 @@ def max_pixels()->int:
     return int(text)
 
 # %% ../nbs/00_core.ipynb #74fa3c4b
+_formats = {'AVIF', 'BMP', 'GIF', 'HEIF', 'JPEG', 'JPEG2000', 'JXL', 'MPO', 'PNG', 'PPM', 'TGA', 'TIFF', 'WEBP'}
+
 def _refuse(im):
     "Raises `DataError` for an opened image that should not be decoded."
     n = im.width*im.height
@@ -224,7 +226,7 @@ def _refuse(im):
     if n > max_pixels():
         raise DataError(f"it has {n:,} pixels and {max_pixels():,} are allowed; "
                         "make it smaller, or set the environment variable DPA_REID_MAX_PIXELS")
-    if im.format == 'EPS': raise DataError("it is PostScript, a program that would be run")
+    if im.format not in _formats: raise DataError(f"it is a {im.format} file, not {some(sorted(_formats), 20)}; save it as PNG")
 
 @contextmanager
 def open_image(

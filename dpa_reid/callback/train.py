@@ -20,7 +20,7 @@ from fastai.callback.channelslast import ChannelsLast
 from fastai.learner import Recorder, ValueMetric
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import to_device
-from ..core import ReIDError, atomic_path, channels_last, fast_dtype, some
+from ..core import ReIDError, atomic_path, channels_last, fast_dtype, open_image, rgb_image, some
 
 # %% ../../nbs/51_callback.train.ipynb #07da74aa
 class _Plain(Callback):
@@ -254,7 +254,7 @@ def _tile(path, size, colour, text):
     tile = Image.new('RGB', (size+12, size+24), 'white')
     ImageDraw.Draw(tile).rectangle((0, 0, size+11, size+11), fill=colour)
     try:
-        with Image.open(path) as im: tile.paste(ImageOps.pad(im.convert('RGB'), (size, size), color='white'), (6, 6))
+        with open_image(path) as im: tile.paste(ImageOps.pad(rgb_image(im), (size, size), color='white'), (6, 6))
     except (OSError, AttributeError, TypeError): tile.paste((200,)*3, (6, 6, size+6, size+6))                      # a grey square where there is no picture
     ImageDraw.Draw(tile).text((6, size+12), text[:size//6], fill=colour)
     return tile

@@ -7,7 +7,7 @@ __all__ = ['severities', 'Look', 'all_checks', 'Finding', 'Findings', 'phash_cod
            'check_dataset']
 
 # %% ../../nbs/36_data.check.ipynb #adbfef0e
-import hashlib, json, multiprocessing, os, signal, textwrap, warnings
+import hashlib, json, multiprocessing, os, re, signal, textwrap, warnings
 import imagehash, numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from collections import namedtuple
@@ -166,7 +166,7 @@ def _why(e, n_bytes):
     if not n_bytes: return 'empty'
     if isinstance(e, UnidentifiedImageError): return 'no image'
     if isinstance(e, Image.DecompressionBombError) or 'pixels and' in str(e): return 'too many pixels'
-    if isinstance(e, DataError): return str(e).split(',')[0].replace('its pixels are of', 'with pixels of')
+    if isinstance(e, DataError): return re.sub('^(it is a|it has|its) ', '', str(e).split(',')[0])
     return 'cut short' if 'truncated' in str(e) else f'broken ({type(e).__name__})'
 
 # %% ../../nbs/36_data.check.ipynb #574af8a3

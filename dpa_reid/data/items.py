@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from PIL import Image
 from fastcore.basics import patch
 from fastcore.parallel import parallel
 from ..core import *

@@ -14,7 +14,6 @@ import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from PIL import Image
 from fastcore.basics import patch
 from ..core import *
 from .items import *
@@ -316,7 +315,8 @@ def show_roles(
     at = next(iter(rows.values())).index
     fig, ax = plt.subplots(figsize=(.62*len(at)+2.6, .36*len(rows)+1.7), dpi=80)
     for x, n in enumerate(at):
-        with Image.open(df.path[n]) as im: ax.imshow(im.convert('RGB').resize((64, 64)), extent=(x-.45, x+.45, -.6, -2.1), aspect='auto')
+        with open_image(df.path[n]) as im: small = rgb_image(im).resize((64, 64))
+        ax.imshow(small, extent=(x-.45, x+.45, -.6, -2.1), aspect='auto')
         ax.text(x, -.45, f'cam {df.camid[n]}' + (f'\nview {df.view[n]}' if 'view' in df else ''), ha='center', va='top', fontsize=6.5)
     for y, role in enumerate(rows.values()):
         ax.scatter(range(len(at)), [y+.5]*len(at), s=150, c=[_role_colours[r] for r in role], edgecolor='.5', linewidth=.7)
