@@ -2,13 +2,13 @@
 
 usage: python .ci/fuzz.py [--n 20000] [--seed 0] [--only csv|lists|pickle|model|pack|image] [--case KIND:NUMBER]
 
-Each input is a small faultless one with a few changes that depend on the seed, the kind and the number alone. In order is
-what returns, or raises `ReIDError`, within the limits of time and memory, and loses no row without a word: rows in are rows
-kept and rows reported. Everything else is a failure: another exception, a crash, a hang, a lost row. Prints one line for
-each and a table, and exits with 1 where there was any. `--case csv:17` repeats one input and shows its traceback.
+Each input is a small faultless one with a few changes that depend on the seed, the kind and the number alone. In order
+is what returns, or raises `ReIDError`, within the limits of time and memory, and loses no row without a word: rows in
+are rows kept and rows reported. Everything else is a failure: another exception, a crash, a hang, a lost row. Prints a
+line for each failure and a table; exits with 1 where there was any. `--case csv:17` repeats one, with its traceback.
 """
-import argparse, csv, faulthandler, io, json, os, pickle, random, re, resource, shutil, signal, struct, sys, tempfile, time
-import traceback, warnings, zipfile, zlib
+import argparse, csv, faulthandler, io, json, os, pickle, random, re, resource, shutil, signal, struct, sys, tempfile
+import time, traceback, warnings, zipfile, zlib
 from collections import Counter, namedtuple
 from contextlib import redirect_stdout
 from functools import partial
@@ -30,7 +30,7 @@ from dpa_reid.data import augment, block, check, items, pack, protocol
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
 
-SECONDS = 5            # of processor time for one input; four times as long by the clock, for machines that do other things too
+SECONDS = 5            # of processor time for one input; four times as long by the clock, on a busy machine
 MEMORY = 2 << 30       # bytes of address space for one input, beyond what the imported libraries hold
 SIDE = 16              # pixels
 
@@ -94,7 +94,8 @@ def repeat(rng, b):
 def insert(rng, b):
     "Something foreign in the middle."
     i = rng.randrange(len(b)+1)
-    new = rng.choice([b'\0', b'\0'*1000, b'\xff\xfe', b'\xef\xbb\xbf', b'\r', b'"', b'\x1a', b'\xed\xa0\x80', rng.randbytes(20), b'9'*5000])
+    new = rng.choice([b'\0', b'\0'*1000, b'\xff\xfe', b'\xef\xbb\xbf', b'\r', b'"', b'\x1a', b'\xed\xa0\x80',
+                      rng.randbytes(20), b'9'*5000])
     return b[:i] + new + b[i:]
 
 
@@ -124,10 +125,14 @@ def noise(rng, b):
 
 # ---------------------------------------------------------------------------- text
 
-nasty = ['', ' ', '0', '-1', '-0', '007', '7 ', '1.5', '1e3', '1e999', '1_000', '0x10', '+3', 'NA', 'nan', 'None', 'inf', 'True',
-         '9'*9, '9'*18, '9'*19, '9'*20, '9'*400, '9'*5000, str(2**63), str(-2**63), str(2**64), '../..', '/etc/passwd', '/', '.', '..', '~',
-         'a/b', 'a\\b', 'a\0b', '\0', '"', "'", '""', ',', ';', '\t', 'a b', 'a\nb', 'a\rb', '=1+1', '<script>', '$_$', '%s', '{}',
-         'ü', '大', '\u2028', '\x85', '\x0b', '\x1c', '\ufeff', '\udcff', '１２', '٣', '𝟗', 'x'*300, 'x'*70000, 'a/'*3000, 'train', 'query', 'gallery', 'test']
+nasty = ['', ' ', '0', '-1', '-0', '007', '7 ', '1.5', '1e3', '1e999', '1_000', '0x10', '+3', 'NA', 'nan', 'None',
+         'inf', 'True',
+         '9'*9, '9'*18, '9'*19, '9'*20, '9'*400, '9'*5000, str(2**63), str(-2**63), str(2**64), '../..', '/etc/passwd',
+         '/', '.', '..', '~',
+         'a/b', 'a\\b', 'a\0b', '\0', '"', "'", '""', ',', ';', '\t', 'a b', 'a\nb', 'a\rb', '=1+1', '<script>', '$_$',
+         '%s', '{}',
+         'ü', '大', '\u2028', '\x85', '\x0b', '\x1c', '\ufeff', '\udcff', '１２', '٣', '𝟗', 'x'*300, 'x'*70000, 'a/'*3000,
+         'train', 'query', 'gallery', 'test']
 
 
 def drop_line(rng, lines):
@@ -197,7 +202,8 @@ def all_lines(rng, lines):
     return [sep.join(new if k == at else w for k, w in enumerate(l.split(sep))) for l in lines]
 
 
-line_changes = (drop_line, twice, twice, shuffle, blank, word, word, word, other_word, other_word, add_word, half_line, join_lines, long_line, all_lines)
+line_changes = (drop_line, twice, twice, shuffle, blank, word, word, word, other_word, other_word, add_word, half_line,
+                join_lines, long_line, all_lines)
 
 
 def encoded(rng, text):
@@ -240,7 +246,8 @@ def files_in(folder):
 
 def rename_image(rng, f):
     "A file under another name."
-    new = rng.choice([f.stem + '.JPG', f.stem + '.png', f.stem, rng.choice(nasty)[:100] + f.suffix, f.stem.replace('_', '-') + '.jpg', f.stem + ' .jpg', '\udcff' + f.name])
+    new = rng.choice([f.stem + '.JPG', f.stem + '.png', f.stem, rng.choice(nasty)[:100] + f.suffix,
+                      f.stem.replace('_', '-') + '.jpg', f.stem + ' .jpg', '\udcff' + f.name])
     os.rename(f, f.parent/(new.replace('/', '|').replace('\0', '0') or 'x'))
 
 
@@ -274,7 +281,8 @@ def link_for_file(rng, f):
 
 def stray_file(rng, f):
     "A file that does not belong there."
-    put(f.parent/rng.choice(['Thumbs.db', '.DS_Store', 'a.txt', f.stem + '.json', f.stem + '_copy.jpg', '0001_c001_1_0.jpg', '._' + f.name]), f.read_bytes()[:50])
+    put(f.parent/rng.choice(['Thumbs.db', '.DS_Store', 'a.txt', f.stem + '.json', f.stem + '_copy.jpg',
+                             '0001_c001_1_0.jpg', '._' + f.name]), f.read_bytes()[:50])
 
 
 def noisy_file(rng, f):
@@ -301,7 +309,8 @@ def lose_folder(rng, f):
     shutil.rmtree(f.parent)
 
 
-file_changes = (rename_image, rename_image, lose_file, empty_file, folder_for_file, pipe_for_file, link_for_file, stray_file, noisy_file, swap_files, swap_folders, lose_folder)
+file_changes = (rename_image, rename_image, lose_file, empty_file, folder_for_file, pipe_for_file, link_for_file,
+                stray_file, noisy_file, swap_files, swap_folders, lose_folder)
 
 
 # ---------------------------------------------------------------------------- the faultless inputs
@@ -309,7 +318,8 @@ file_changes = (rename_image, rename_image, lose_file, empty_file, folder_for_fi
 def write_base(folder):
     "A drawn set, the same in every layout, a pack, a model folder and pictures in many formats, below `folder`."
     df = synth.synth_uav(folder/'drawn', n_ids=6, n_imgs=4, size=SIDE, progress=False, masks=True)
-    df = df.assign(path=[str(folder/'drawn'/p) for p in df.path], part_boxes=[[[1, 2, 3, 4]]]*len(df), wheel=1, model=df.type)
+    df = df.assign(path=[str(folder/'drawn'/p) for p in df.path], part_boxes=[[[1, 2, 3, 4]]]*len(df), wheel=1,
+                   model=df.type)
     for write in layouts.writers:
         write(df, folder/write.__name__)
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
@@ -335,7 +345,7 @@ def write_pictures(folder):
     for ext in ('gif', 'png', 'webp', 'tiff'):
         im.save(folder/f'moving.{ext}', save_all=True, append_images=[im.rotate(90*k) for k in range(3)])
     im.save(folder/'progressive.jpg', progressive=True, quality=30, comment='x'*1000)
-    im.save(folder/'palette.png', transparency=0, bits=4) if im.mode == 'P' else im.convert('P').save(folder/'palette.png', transparency=0)
+    im.convert('P').save(folder/'palette.png', transparency=0)
     write_bombs(folder)
 
 
@@ -355,10 +365,11 @@ def write_bombs(folder):
     for side, depth in ((6000, 1), (12000, 1), (20000, 1), (30000, 8), (2**31-1, 8)):
         head = struct.pack('>IIBBBBB', side, side, depth, 0, 0, 0, 0)
         body = zlib.compress(bytes(min(side*(side*depth//8+1), 1 << 24)), 9)
-        (folder/f'bomb{side}.png').write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', body) + chunk(b'IEND', b''))
-    text = zlib.compress(bytes(1 << 26), 9)
-    small = (folder/'L.png').read_bytes()
-    (folder/'text.png').write_bytes(small[:33] + chunk(b'zTXt', b'a\0\0' + text) + chunk(b'iCCP', b'a\0\0' + text) + small[33:])
+        parts = [chunk(b'IHDR', head), chunk(b'IDAT', body), chunk(b'IEND', b'')]
+        (folder/f'bomb{side}.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(parts))
+    text, small = zlib.compress(bytes(1 << 26), 9), (folder/'L.png').read_bytes()
+    more = chunk(b'zTXt', b'a\0\0' + text) + chunk(b'iCCP', b'a\0\0' + text)
+    (folder/'text.png').write_bytes(small[:33] + more + small[33:])
     Image.new('L', (9000, 9000)).save(folder/'wide.jpg', quality=10)
 
 
@@ -419,7 +430,9 @@ def drop_column(rng, rows):
 def twin_column(rng, rows):
     "A column that is there twice, or once more with other values."
     i = rng.randrange(len(rows[0]))
-    return [r + r[i:i+1] for r in rows] if rng.maybe(.5) else [r + ([r[i]] if k == 0 else ['7']) for k, r in enumerate(rows)]
+    if rng.maybe(.5):
+        return [r + r[i:i+1] for r in rows]
+    return [r + ([r[i]] if k == 0 else ['7']) for k, r in enumerate(rows)]
 
 
 def move_columns(rng, rows):
@@ -435,12 +448,14 @@ def set_cell(rng, rows):
 
 def set_column(rng, rows):
     "A nasty value in all cells of a column, or in half of them."
-    return set_cells(rng, rows, [i for i in range(1, len(rows)) if rng.maybe(.5)] if rng.maybe(.5) else range(1, len(rows)))
+    part = rng.choice([1, .5])
+    return set_cells(rng, rows, [i for i in range(1, len(rows)) if rng.maybe(part)])
 
 
 def set_cells(rng, rows, which):
-    "A nasty value in column of the rows `which`."
-    rows, at, new = [list(r) for r in rows], rng.choice([0, 1, 1, 2, 2, 3, rng.randrange(len(rows[0]))]), rng.choice(nasty)
+    "A nasty value in one column of the rows `which`."
+    rows, new = [list(r) for r in rows], rng.choice(nasty)
+    at = rng.choice([0, 1, 1, 2, 2, 3, rng.randrange(len(rows[0]))])
     for i in which:
         if at < len(rows[i]):
             rows[i][at] = new
@@ -473,14 +488,17 @@ def header_again(rng, rows):
     return rows[1:] if rng.maybe(.3) else rows + [rows[0]]
 
 
-table_changes = (change_header, drop_column, twin_column, move_columns, set_cell, set_cell, set_cell, set_column, set_column, twin_row, twin_row, lose_rows, long_row, header_again)
+table_changes = (change_header, drop_column, twin_column, move_columns, set_cell, set_cell, set_cell, set_column,
+                 set_column, twin_row, twin_row, lose_rows, long_row, header_again)
 
 
 def as_csv(rng, rows):
     "Rows as bytes; and whether they must come back as they are."
-    sep, quote = rng.choice([',']*9 + [';', '\t', '|']), rng.choice([csv.QUOTE_MINIMAL]*4 + [csv.QUOTE_ALL, csv.QUOTE_NONE])
+    sep = rng.choice([',']*9 + [';', '\t', '|'])
+    quote = rng.choice([csv.QUOTE_MINIMAL]*4 + [csv.QUOTE_ALL, csv.QUOTE_NONE])
+    escape = '\\' if quote == csv.QUOTE_NONE else None
     f = io.StringIO()
-    csv.writer(f, delimiter=sep, quoting=quote, escapechar=None if quote != csv.QUOTE_NONE else '\\', lineterminator='\n').writerows(rows)
+    csv.writer(f, delimiter=sep, quoting=quote, escapechar=escape, lineterminator='\n').writerows(rows)
     data = encoded(rng, f.getvalue())
     plain = sep == ',' and quote != csv.QUOTE_NONE and data.decode('utf-8', 'surrogateescape') == f.getvalue()
     if rng.maybe(.2):
@@ -536,15 +554,18 @@ def lines_of(file):
 Layout = namedtuple('Layout', 'read lists folders options', defaults=((), (), ({},)))
 _split = 'train_test_split/'
 known = dict(
-    as_veri_uav=Layout(items.read_veri_uav, (), ('image_train', 'image_query', 'image_test'), ({}, dict(cam_from='none'))),
+    as_veri_uav=Layout(items.read_veri_uav, (), ('image_train', 'image_query', 'image_test'),
+                       ({}, dict(cam_from='none'))),
     as_vru=Layout(items.read_vru, (_split + 'train_list.txt', _split + 'test_list_8000.txt')),
     as_vehicleid=Layout(items.read_vehicleid, (_split + 'train_list.txt', _split + 'test_list_800.txt')),
     as_vrai=Layout(items.read_vrai, (), (), ({}, dict(test='dev'), dict(test=None))),
     as_vrai_old=Layout(items.read_vrai),
-    as_uav_veid=Layout(items.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt', 'UAV-labels/test_gallery_label.txt')),
+    as_uav_veid=Layout(items.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt',
+                                             'UAV-labels/test_gallery_label.txt')),
     as_uav_veid_flat=Layout(items.read_uav_veid, (), ('train', 'query', 'gallery')),
     as_veri776=Layout(items.read_veri776, (), ('image_train', 'image_query', 'image_test')),
-    as_veri_wild=Layout(items.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt', _split + 'test_3000.txt')),
+    as_veri_wild=Layout(items.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt',
+                                               _split + 'test_3000.txt')),
     as_folders=Layout(items.read_folders, (), ('train', 'query', 'gallery')),
     drawn=Layout(items.read_dataset, (), ()))
 
@@ -557,7 +578,8 @@ def rows_reported(where, layout, df, odd, said):
         same('lines', sum(lines.values()), len(df) + left + doubled)
     odd = set(odd)
     kept = odd | set(df.path)
-    lost = [f for d in layout.folders for f in map(str, files_in(where/d)) if not kept & {f, *map(str, Path(f).parents)}]
+    lost = [f for d in layout.folders for f in map(str, files_in(where/d))
+            if not kept & {f, *map(str, Path(f).parents)}]
     same('files that were lost without a word', [], lost)
 
 
@@ -618,18 +640,22 @@ class Named:
         self.module, self.name = module, name
 
 
-reconstruct, scalar, frombuffer = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0]
-codes = ['O', 'O8', 'i8', 'f8', 'u1', 'S4', 'U4', 'V8', 'M8[ns]', 'c16', 'b1', '(3,)i4', 'i4,O', 'U999999999', 'S2147483647', '>i4', 'g', 'P', 'e', '', 'x', 'O16']
+reconstruct, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+frombuffer = np.zeros(1).__reduce_ex__(5)[0]
+codes = ['O', 'O8', 'i8', 'f8', 'u1', 'S4', 'U4', 'V8', 'M8[ns]', 'c16', 'b1', '(3,)i4', 'i4,O', 'U999999999',
+         'S2147483647', '>i4', 'g', 'P', 'e', '', 'x', 'O16']
 
 
 def shape_of(rng):
     "A shape that may be right, negative, or far too large."
-    return rng.choice([(1,), (2,), (), (0,), (-1,), (2**40,), (2**62, 4), (2**31, 2**31), (1,)*64, (1,)*65, (3, 5), 'ab', None, (1.5,), ('1',), (True,)])
+    return rng.choice([(1,), (2,), (), (0,), (-1,), (2**40,), (2**62, 4), (2**31, 2**31), (1,)*64, (1,)*65, (3, 5),
+                       'ab', None, (1.5,), ('1',), (True,)])
 
 
 def data_of(rng):
     "Data that may be too short, too long, or of another kind."
-    return rng.choice([b'', b'A'*8, b'A'*7, bytes(16), bytearray(b'A'*8), 'A'*8, 'ü'*8, [None], [1, 2], ['a'], None, 7, memory_address(), b'A'*1000])
+    return rng.choice([b'', b'A'*8, b'A'*7, bytes(16), bytearray(b'A'*8), 'A'*8, 'ü'*8, [None], [1, 2], ['a'], None, 7,
+                       memory_address(), b'A'*1000])
 
 
 def memory_address():
@@ -639,13 +665,19 @@ def memory_address():
 
 def array_on_memory(rng):
     "An array built on the file's own bytes."
-    return Call(np.ndarray, (shape_of(rng), Call(np.dtype, (rng.choice(codes),)), data_of(rng), *rng.choice([(), (0,), (8,), (-8,), (0, (8,)), (0, (-8,), 'F')])))
+    return Call(np.ndarray, (shape_of(rng), Call(np.dtype, (rng.choice(codes),)), data_of(rng),
+                             *rng.choice([(), (0,), (8,), (-8,), (0, (8,)), (0, (-8,), 'F')])))
 
 
 def forged_dtype(rng):
     "A dtype whose fields, size or flags do not belong to it."
-    state = rng.choice([(3, '|', None, ('a',), {'a': (np.dtype('O'), 2**20)}, 8, 1, 27), (3, '<', None, None, None, -1, -1, 0), (3, '|', (np.dtype('O'), (4,)), None, None, 32, 8, 63),
-                        (3, rng.choice('<>|=x'), None, None, None, rng.choice([0, 4, 2**31-1, -5]), 1, rng.choice([0, 1, 63, 255])), (), None, (1,)*9, (4, '|', None, None, None, 8, 8, 63, {'a': 1}), 7])
+    size, align, flags = rng.choice([0, 4, 2**31-1, -5]), rng.choice([-1, 1, 8]), rng.choice([0, 1, 27, 63, 255])
+    state = rng.choice([
+        (3, '|', None, ('a',), {'a': (np.dtype('O'), 2**20)}, 8, 1, 27),
+        (3, '|', (np.dtype('O'), (4,)), None, None, 32, 8, 63),
+        (3, rng.choice('<>|=x'), None, None, None, size, align, flags),
+        (4, '|', None, None, None, 8, 8, 63, {'a': 1}),
+        (), None, (1,)*9, 7])
     return Call(np.dtype, (rng.choice(codes), rng.choice([False, True, 0, 'a']), rng.choice([True, False])), state)
 
 
@@ -653,7 +685,8 @@ def forged_array(rng):
     "An array whose shape, kind and data do not fit."
     kind = forged_dtype(rng) if rng.maybe(.4) else Call(np.dtype, (rng.choice(codes),))
     state = (1, shape_of(rng), kind, rng.choice([True, False, 'a']), data_of(rng))
-    return Call(reconstruct, (Named('numpy', 'ndarray'), rng.choice([(0,), (5,), (2**40,), ()]), rng.choice([b'b', 'O', b'O', 'x'])), rng.choice([state, state[1:], state[:-1], (), None, 7]))
+    start = (Named('numpy', 'ndarray'), rng.choice([(0,), (5,), (2**40,), ()]), rng.choice([b'b', 'O', b'O', 'x']))
+    return Call(reconstruct, start, rng.choice([state, state[1:], state[:-1], (), None, 7]))
 
 
 def forged_scalar(rng):
@@ -663,25 +696,31 @@ def forged_scalar(rng):
 
 def forged_buffer(rng):
     "An array on a buffer, protocol 5."
-    return Call(frombuffer, (data_of(rng), Call(np.dtype, (rng.choice(codes),)), shape_of(rng), rng.choice(['C', 'F', 'A', 'x', None])))
+    return Call(frombuffer, (data_of(rng), Call(np.dtype, (rng.choice(codes),)), shape_of(rng),
+                             rng.choice(['C', 'F', 'A', 'x', None])))
 
 
 def foreign_call(rng):
     "Something that no list of names needs."
-    return rng.choice([Named('os', 'system'), Named('builtins', 'eval'), Named('builtins', 'getattr'), Named('numpy', 'load'), Named('numpy.core.multiarray', 'frombuffer'), Named('numpy', 'memmap'),
-                       Named('collections', 'OrderedDict.clear'), Named('builtins', 'list.append'), Named('numpy', 'ndarray.tobytes'), Named('numpy', 'dtype'), Named('numpy', 'ndarray'),
+    return rng.choice([Named('os', 'system'), Named('builtins', 'eval'), Named('builtins', 'getattr'),
+                       Named('numpy', 'load'), Named('numpy.core.multiarray', 'frombuffer'), Named('numpy', 'memmap'),
+                       Named('collections', 'OrderedDict.clear'), Named('builtins', 'list.append'),
+                       Named('numpy', 'ndarray.tobytes'), Named('numpy', 'dtype'), Named('numpy', 'ndarray'),
                        Call(Named('os', 'system'), ('false',)), Call(Named('builtins', 'exec'), ('1/0',))])
 
 
 def large_call(rng):
     "A plain type asked for more than there is."
-    return rng.choice([Call(bytes, (10**rng.choice([3, 9, 12]),)), Call(bytearray, (10**rng.choice([3, 9, 12]),)), Call(int, ('9'*10**5,)), Call(int, ('f'*10**5, 16)), Call(float, ('9'*10**5,)),
-                       Call(list, (5,)), Call(complex, ('x',)), Call(dict, ([1],)), Call(str, (b'\xff', 'utf-8')), Call(str, (b'abc', 'rot13')), Call(str, (b'abc', 'idna'))])
+    return rng.choice([Call(bytes, (10**rng.choice([3, 9, 12]),)), Call(bytearray, (10**rng.choice([3, 9, 12]),)),
+                       Call(int, ('9'*10**5,)), Call(int, ('f'*10**5, 16)), Call(float, ('9'*10**5,)),
+                       Call(list, (5,)), Call(complex, ('x',)), Call(dict, ([1],)), Call(str, (b'\xff', 'utf-8')),
+                       Call(str, (b'abc', 'rot13')), Call(str, (b'abc', 'idna'))])
 
 
 def bomb(rng):
     "A few objects that hold each other many times over."
-    t, wrap = 'x', rng.choice([lambda t: [t, t], lambda t: (t, t), lambda t: {'a': t, 'b': t}, lambda t: (t,), lambda t: [t], lambda t: frozenset([t, (t,)])])
+    t, wrap = 'x', rng.choice([lambda t: [t, t], lambda t: (t, t), lambda t: {'a': t, 'b': t}, lambda t: (t,),
+                               lambda t: [t], lambda t: frozenset([t, (t,)])])
     for _ in range(rng.choice([3, 30, 60, 300])):
         t = wrap(t)
     if rng.maybe(.3):
@@ -691,7 +730,8 @@ def bomb(rng):
 
 
 attacks = (array_on_memory, forged_dtype, forged_array, forged_scalar, forged_buffer, foreign_call, large_call, bomb)
-plain_values = [None, True, 0, -1, 2**80, 1.5, float('nan'), '', 'x', b'x', 'ü', '\udcff', [], {}, (), set(), [None], ['a', 1], [['a']], {'a': 1}, {1: 2}, 10**4000]
+plain_values = [None, True, 0, -1, 2**80, 1.5, float('nan'), '', 'x', b'x', 'ü', '\udcff', [], {}, (), set(), [None],
+                ['a', 1], [['a']], {'a': 1}, {1: 2}, 10**4000]
 
 
 class Pickler(pickle._Pickler):
@@ -743,7 +783,8 @@ def change_kind(rng, data):
     "A list as an array, a tuple, a set or a dictionary."
     key = rng.choice([*data])
     if isinstance(data[key], list):
-        how = rng.choice([np.array, tuple, set, dict.fromkeys, partial(np.array, dtype=object), lambda v: np.array(v)[::-1], lambda v: np.array([v, v]), iter, ' '.join])
+        how = rng.choice([np.array, tuple, set, dict.fromkeys, partial(np.array, dtype=object),
+                          lambda v: np.array(v)[::-1], lambda v: np.array([v, v]), iter, ' '.join])
         try:
             data[key] = how(data[key])
         except TypeError:
@@ -765,7 +806,8 @@ def odd_key(rng, data):
         pass
 
 
-entry_changes = (change_entry, change_entry, change_item, change_item, change_item, change_kind, change_kind, lose_entry, odd_key)
+entry_changes = (change_entry, change_entry, change_item, change_item, change_item, change_kind, change_kind,
+                 lose_entry, odd_key)
 
 
 def names_in(o):
@@ -788,6 +830,14 @@ def changed_pickle(rng, data):
     return new, names_in(o)
 
 
+def pickles_read(name, test='test'):
+    "The files that the reader of VRAI opens."
+    if name == 'as_vrai_old':
+        return ['partitions.pkl']
+    other = dict(test=['test_annotation.pkl'], dev=['test_dev_annotation.pkl'])
+    return ['train_annotation.pkl'] + other.get(test, [])
+
+
 def case_pickle(rng, here, base):
     "The pickles of VRAI, of either release: changed, forged, and built to attack."
     name = rng.choice(['as_vrai', 'as_vrai', 'as_vrai_old'])
@@ -805,8 +855,7 @@ def case_pickle(rng, here, base):
     if df is None:
         return 'refused'
     whole(df)
-    read = dict(test=['train_annotation.pkl', 'test_annotation.pkl'], dev=['train_annotation.pkl', 'test_dev_annotation.pkl']).get(options.get('test', 'test'), ['train_annotation.pkl'])
-    said = [n[where/f] for f in (read if name == 'as_vrai' else ['partitions.pkl'])]
+    said = [n[where/f] for f in pickles_read(name, **options)]
     if None not in said:
         same('names', sum(said), len(df) + len(odd))
     return 'accepted'
@@ -824,8 +873,12 @@ def some_place(rng, o):
         o = o[key]
 
 
-json_values = [None, True, False, 0, 1, -1, 2, 3, 7, 64, 4096, 10**6, 10**9, 2**31, 2**63, 10**30, 1.5, -0.5, 1e308, float('nan'), float('inf'), '', 'x', '1', 'conv', [], {}, [1], [[]], {'a': 1}, [0, 0],
-               dict(callable='os.system', args=['false'], kwargs={}), dict(callable='torch.nn.modules.linear.Linear', args=[10**5, 10**5], kwargs={}), dict(callable='dpa_reid.layers.dpa.DpA', args=[], kwargs=dict(k=10**9)),
+json_values = [None, True, False, 0, 1, -1, 2, 3, 7, 64, 4096, 10**6, 10**9, 2**31, 2**63, 10**30, 1.5, -0.5, 1e308,
+               float('nan'), float('inf'), '', 'x', '1', 'conv', [], {}, [1], [[]], {'a': 1}, [0, 0],
+               dict(callable='os.system', args=['false'], kwargs={}), dict(callable='torch.nn.modules.linear.Linear',
+                                                                           args=[10**5, 10**5], kwargs={}),
+                                                                           dict(callable='dpa_reid.layers.dpa.DpA',
+                                                                                args=[], kwargs=dict(k=10**9)),
                dict(callable=['x']), dict(callable='dpa_reid.layers.dpa.DpA', args={}, kwargs=[])]
 
 
@@ -848,7 +901,8 @@ def as_json(rng, o):
     "`o` as bytes, now and then damaged."
     text = json.dumps(o)
     if rng.maybe(.05):
-        text = rng.choice(['['*10**5, '{"a":'*10**5, text + text, '9'*10**4, '"' + text, text.replace('"', "'"), '{"a":1,"a":2}', '1e999999'])
+        text = rng.choice(['['*10**5, '{"a":'*10**5, text + text, '9'*10**4, '"' + text, text.replace('"', "'"),
+                           '{"a":1,"a":2}', '1e999999'])
     data = text.encode('utf-8', 'surrogatepass')
     return noise(rng, data) if rng.maybe(.15) else data
 
@@ -872,7 +926,10 @@ def change_tensors(rng, data):
     else:
         name = rng.choice([k for k in head if k != '__metadata__'])
         field = rng.choice(['dtype', 'shape', 'data_offsets'])
-        new = dict(dtype=['F64', 'F16', 'BF16', 'I8', 'BOOL', 'F8_E4M3', 'X', 'f32'], shape=[[], [1], [0], [-1], [2**40], [1.5], [2**62, 4], 'x', [1]*70], data_offsets=[[0, 0], [0, 4], [4, 0], [-4, 0], [0, 2**63], [0], [1, 5]])[field]
+        new = dict(
+            dtype=['F64', 'F16', 'BF16', 'I8', 'BOOL', 'F8_E4M3', 'X', 'f32'],
+            shape=[[], [1], [0], [-1], [2**40], [1.5], [2**62, 4], 'x', [1]*70],
+            data_offsets=[[0, 0], [0, 4], [4, 0], [-4, 0], [0, 2**63], [0], [1, 5]])[field]
         head[name][field] = rng.choice(new)
         text = json.dumps(head).encode()
     size = len(text) if rng.maybe(.9) else rng.choice([0, 2**63, 2**64-1, len(text)-1, len(text)+10**6, 10**8])
@@ -907,9 +964,14 @@ def case_model(rng, here, base):
 def other_images(rng, o):
     "Images of another type, shape or layout in memory."
     x = o['images']
-    o['images'] = rng.choice([lambda: x.float(), lambda: x[:-1], lambda: x[:, :1], lambda: x[:, :, :8], lambda: x[:1].expand(len(x), -1, -1, -1), lambda: x.flip(0).transpose(2, 3), lambda: x[0, 0, 0, 0], lambda: x.to_sparse(),
-                              lambda: list(x), lambda: x.numpy().tolist() if rng.maybe(.1) else None, lambda: x.double(), lambda: x.bool(), lambda: torch.zeros(0, dtype=torch.uint8), lambda: torch.nn.Parameter(x.float()),
-                              lambda: torch.zeros(1, dtype=torch.uint8).expand(10**6, 3, SIDE, SIDE), lambda: x.to('meta'), lambda: 'x'])()
+    o['images'] = rng.choice([lambda: x.float(), lambda: x[:-1], lambda: x[:, :1], lambda: x[:, :, :8],
+                              lambda: x[:1].expand(len(x), -1, -1, -1), lambda: x.flip(0).transpose(2, 3),
+                              lambda: x[0, 0, 0, 0], lambda: x.to_sparse(),
+                              lambda: list(x), lambda: x.numpy().tolist() if rng.maybe(.1) else None,
+                              lambda: x.double(), lambda: x.bool(), lambda: torch.zeros(0, dtype=torch.uint8),
+                              lambda: torch.nn.Parameter(x.float()),
+                              lambda: torch.zeros(1, dtype=torch.uint8).expand(10**6, 3, SIDE, SIDE),
+                              lambda: x.to('meta'), lambda: 'x'])()
 
 
 def other_meta(rng, o):
@@ -954,6 +1016,16 @@ def other_zip(rng, data):
     return f.getvalue()
 
 
+def still_a_pack(o):
+    "Whether the next change finds what it looks for."
+    if not {'images', 'meta', 'manifest'} <= set(o) or not isinstance(o['images'], torch.Tensor):
+        return False
+    try:
+        return bool(o['meta']) and isinstance(o['meta'], dict) and bool(json.loads(o['manifest']))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
 def changed_pack(rng, file):
     "The pack in `file` changed; and whether only its bytes were."
     if rng.maybe(.35):
@@ -963,11 +1035,9 @@ def changed_pack(rng, file):
         return other_zip(rng, file.read_bytes()), False
     o = torch.load(file, weights_only=True)
     for _ in range(rng.choice([1, 1, 2])):
-        if {'images', 'meta', 'manifest'} <= set(o) and isinstance(o['meta'], dict) and o['meta'] and isinstance(o['manifest'], str) and isinstance(o['images'], torch.Tensor):
-            try:
-                rng.one(pack_changes, o)
-            except (ValueError, RecursionError):
-                break
+        if not still_a_pack(o):
+            break
+        rng.one(pack_changes, o)
     f = io.BytesIO()
     torch.save(o, f)
     return f.getvalue(), False
@@ -1006,7 +1076,9 @@ def trailing(rng, b):
 
 def no_picture(rng, b):
     "Something else altogether."
-    return rng.choice([b'', b'\0', b'GIF89a', b'\xff\xd8\xff', b'<svg/>', b'%PDF-1.4', b'P6 99999 99999 255\n', b'P1\n1000000000 1\n', b'BM' + bytes(60), b'\x89PNG\r\n\x1a\n', b'II*\0' + b'\xff'*50, b'<html>404</html>'])
+    return rng.choice([b'', b'\0', b'GIF89a', b'\xff\xd8\xff', b'<svg/>', b'%PDF-1.4', b'P6 99999 99999 255\n',
+                       b'P1\n1000000000 1\n', b'BM' + bytes(60), b'\x89PNG\r\n\x1a\n', b'II*\0' + b'\xff'*50,
+                       b'<html>404</html>'])
 
 
 picture_changes = (as_it_is, noise, noise, noise, noise, trailing, no_picture)
@@ -1023,7 +1095,8 @@ def case_image(rng, here, base):
         put(file, b'x')
         rng.one((pipe_for_file, link_for_file, folder_for_file, lose_file), file)
     readable = picture_holds(file)
-    df = items.pd.DataFrame(dict(path=[str(file), str(base/'pictures'/'L.png')], pid=1, camid=[1, 2], split=['query', 'gallery']))
+    df = items.pd.DataFrame(dict(path=[str(file), str(base/'pictures'/'L.png')], pid=1, camid=[1, 2],
+                                 split=['query', 'gallery']))
     with redirect_stdout(io.StringIO()) as said:
         kept = items.drop_unreadable(df, n_workers=1)
     same('rows', 2, len(kept) + sum(map(int, re.findall(r'left out (\d+)', said.getvalue()))))
@@ -1072,8 +1145,11 @@ def run_case(kind, number, seed, base, scratch):
 def place_of(e):
     "The last line of the library, and of this script, that an exception passed."
     frames = traceback.extract_tb(e.__traceback__)
-    last = lambda part: next((f'{Path(f.filename).name}:{f.lineno} {f.name}' for f in reversed(frames) if part in f.filename), '')
-    return ' < '.join(filter(None, [last('/dpa_reid/'), last('.ci/fuzz.py')]))
+    found = []
+    for part in ('/dpa_reid/', '.ci/fuzz.py'):
+        mine = [f for f in frames if part in f.filename]
+        found += [f'{Path(f.filename).name}:{f.lineno} {f.name}' for f in mine[-1:]]
+    return ' < '.join(found)
 
 
 def limit_child(log):
@@ -1126,9 +1202,12 @@ class Worker:
         except (EOFError, OSError):
             self.process.join()
         code, text = self.process.exitcode, self.log.read_text(errors='replace')
-        died = {-signal.SIGPROF: f'more than {SECONDS} s of processor time', -signal.SIGALRM: f'more than {4*SECONDS} s'}.get(code, f'the interpreter ended with {code}')
+        late = {-signal.SIGPROF: f'more than {SECONDS} s of processor time',
+                -signal.SIGALRM: f'more than {4*SECONDS} s'}
+        died = late.get(code, f'the interpreter ended with {code}')
         frames = re.findall(r'File "[^"]*/(\w+\.py)", line (\d+) in (\w+)', text)
-        return Result(*self.job, 'failed', time.time()-self.begun, died, ' < '.join(f'{f}:{l} {n}' for f, l, n in frames[:4]), text[-200:] if not frames else '')
+        place = ' < '.join(f'{f}:{l} {n}' for f, l, n in frames[:4])
+        return Result(*self.job, 'failed', time.time()-self.begun, died, place, '' if frames else text[-200:])
 
     def alive(self):
         return self.process.is_alive()
@@ -1163,7 +1242,8 @@ def jobs_for(n, only):
 
 def one_line(r, seed):
     "A failure for the report."
-    return f"FAIL {r.kind}:{r.number} (seed {seed}) {r.error} [{r.place}] after {r.did}"[:600].replace('\n', ' ').encode('utf-8', 'backslashreplace').decode()
+    line = f"FAIL {r.kind}:{r.number} (seed {seed}) {r.error} [{r.place}] after {r.did}"
+    return line[:600].replace('\n', ' ').encode('utf-8', 'backslashreplace').decode()
 
 
 def table_of(results):
@@ -1173,7 +1253,8 @@ def table_of(results):
         mine = [r for r in results if r.kind == k]
         n = Counter(r.outcome for r in mine)
         slow = max(mine, key=lambda r: r.seconds)
-        rows.append((k, len(mine), n['accepted'], n['refused'], n['failed'], f'{slow.seconds:.2f} s ({k}:{slow.number})'))
+        rows.append((k, len(mine), n['accepted'], n['refused'], n['failed'],
+                     f'{slow.seconds:.2f} s ({k}:{slow.number})'))
     return '\n'.join(''.join(f'{c!s:>10}' for c in r[:5]) + f'   {r[5]}' for r in rows)
 
 

@@ -1,11 +1,12 @@
-"""Kills commands of the library at random moments, gives them again, and fails where the result is another than without.
+"""Kills commands at random moments, gives them again, and fails where the result is another than undisturbed.
 
 usage: python .ci/kill.py [--n 50] [--seed 0] [--only train|tables|pack|synth|layout]
 
-Each command is run once undisturbed, in a process of its own. Then, at each of `n` moments, it is started, killed (SIGKILL,
-sometimes twice in a row), and given again to its end: weights, pictures, packs and tables must be the same to the bit, times
-and durations aside. One run in five is a process of its own again; the others are forks of this one, which has imported the
-library already, so that most moments fall into the work and few into the imports. Everything runs on one thread.
+Each command is run once undisturbed, in a process of its own. Then, at each of `n` moments, it is started, killed
+(SIGKILL, sometimes twice in a row), and given again to its end: weights, pictures, packs and tables must be the same to
+the bit, times and durations aside. One run in five is a process of its own again; the others are forks of this one,
+which has imported the library already, so that most moments fall into the work and few into the imports. All runs have
+one thread.
 """
 import argparse, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
 from hashlib import sha256
@@ -32,7 +33,8 @@ def commands(data):
                 layout=('dpa_synth', 'set', dict(drawn, seed=2, layout='veri_uav')),
                 pack=('dpa_pack', 'pack.pt', dict(data=str(data), size=256)),
                 train=('dpa_train', 'run', dict(network, data=str(data), arch='resnet10t', epochs=3)),
-                tables=('dpa_tables', 'tables', dict(network, data=str(data), arch='test_efficientnet', epochs=1, seeds=1, table='3')))
+                tables=('dpa_tables', 'tables', dict(network, data=str(data), arch='test_efficientnet', epochs=1,
+                                                     seeds=1, table='3')))
 
 
 class Run:
@@ -41,21 +43,25 @@ class Run:
         name, out, options = command
         options = {('path' if name == 'dpa_synth' else 'out'): str(where/out), **options}
         self.log, self.begun = where.parent/f'{where.name}.log', time.time()
-        self.process = self.own(name, options) if alone else get_context('fork').Process(target=self.forked, args=(name, options))
-        if not alone:
-            self.process.start()
+        self.process = self.own(name, options) if alone else self.fork(name, options)
 
     def own(self, name, options):
         "The console command, as a person gives it."
-        given = [str(options.pop(k)) for k in ('path', 'data') if name == f"dpa_{dict(path='synth', data='pack')[k]}" and k in options]
-        given += [str(options.pop('out'))] if name == 'dpa_pack' else []
+        given = [options.pop(k) for k in dict(dpa_synth=['path'], dpa_pack=['data', 'out']).get(name, [])]
         flags = [s for k, v in options.items() for s in (f'--{k}', str(v))]
-        env = dict(os.environ, PYTHONPATH=str(root))
+        args = [str(Path(sys.executable).parent/name), *given, *flags]
         with open(self.log, 'w') as f:
-            return subprocess.Popen([str(Path(sys.executable).parent/name), *given, *flags], stdout=f, stderr=f, stdin=subprocess.DEVNULL, env=env, start_new_session=True)
+            return subprocess.Popen(args, stdout=f, stderr=f, stdin=subprocess.DEVNULL, start_new_session=True,
+                                    env=dict(os.environ, PYTHONPATH=str(root)))
+
+    def fork(self, name, options):
+        "The same, in a fork of this process."
+        process = get_context('fork').Process(target=self.forked, args=(name, options))
+        process.start()
+        return process
 
     def forked(self, name, options):
-        "The same, in a fork of this process."
+        "What the fork does."
         os.setsid()
         with open(self.log, 'w') as f:
             os.dup2(f.fileno(), 1)
@@ -118,14 +124,16 @@ def state_of(where):
     "Relative name -> digest of all that a command left below `where`, and the names of temporary files."
     files = [f for f in where.rglob('*') if f.is_file() and f.name not in set_aside]
     hidden = [f for f in files if any(p.startswith('.') for p in f.relative_to(where).parts)]
-    return {str(f.relative_to(where)): sha256(content(f).replace(str(where).encode(), b'W')).hexdigest() for f in files if f not in hidden}, hidden
+    digest = lambda f: sha256(content(f).replace(str(where).encode(), b'W')).hexdigest()
+    return {str(f.relative_to(where)): digest(f) for f in files if f not in hidden}, hidden
 
 
 def difference(was, now):
     "In words, how two states differ; empty where they do not."
     gone, more = sorted(was.keys() - now.keys()), sorted(now.keys() - was.keys())
     other = sorted(k for k in was.keys() & now.keys() if was[k] != now[k])
-    return '; '.join(f"{what} {', '.join(ks[:4])}" for what, ks in (('lacks', gone), ('has besides', more), ('differs in', other)) if ks)
+    found = {'lacks': gone, 'has besides': more, 'differs in': other}
+    return '; '.join(f"{what} {', '.join(ks[:4])}" for what, ks in found.items() if ks)
 
 
 # ---------------------------------------------------------------------------- the test
@@ -151,17 +159,17 @@ class Subject:
         "Start it and kill it, until a kill meets it at work; returns the moments as shares of its time."
         moments = []
         for _ in range(1 if rng.random() < .7 else 2):
-            begins = .6*self.seconds[True]*alone if rng.random() < .8 else 0               # a process of its own imports first
+            begins = .6*self.seconds[True]*alone if rng.random() < .8 else 0    # a process of its own imports first
             after = rng.uniform(begins, self.seconds[alone])
             if Run(self.command, where, alone).kill(after):
                 moments.append(round(after/self.seconds[alone], 2))
-            elif not moments:                                                              # it was faster than usual: from the beginning
+            elif not moments:                                                   # faster than usual: once more
                 shutil.rmtree(where)
                 where.mkdir()
         return moments
 
     def try_once(self, rng, where, alone):
-        "Interrupt, run to the end, compare: a sentence that begins with ok or FAIL, and the number of temporary files left."
+        "Interrupt, run to the end, compare: a sentence that begins with ok or FAIL, and the difference."
         moments = []
         while not moments:
             shutil.rmtree(where, ignore_errors=True)
@@ -173,8 +181,10 @@ class Subject:
             diff = difference(self.state, state)
         except Exception as e:
             diff, hidden = f'{type(e).__name__}: {e}'.replace('\n', ' '), []
-        how = f"{self.name}, {'own process' if alone else 'fork'}, killed at {' and '.join(f'{m:.0%}' for m in moments)}"
-        return (f'FAIL {how}: {diff}' if diff else f'ok   {how}' + (f' ({len(hidden)} temporary files left)' if hidden else '')), diff
+        at = ' and '.join(f'{m:.0%}' for m in moments)
+        how = f"{self.name}, {'own process' if alone else 'fork'}, killed at {at} of its time"
+        left = f' ({len(hidden)} temporary files left)' if hidden else ''
+        return f'FAIL {how}: {diff}' if diff else f'ok   {how}{left}', diff
 
 
 def interleaved(names, n):
@@ -195,7 +205,8 @@ def main():
     subjects = {}
     for name, command in chosen.items():
         subjects[name] = s = Subject(name, command, folder)
-        print(f"{name}: {len(s.state)} files, {s.seconds[True]:.1f} s alone, {s.seconds[False]:.1f} s forked", flush=True)
+        print(f"{name}: {len(s.state)} files, {s.seconds[True]:.1f} s alone, {s.seconds[False]:.1f} s forked",
+              flush=True)
     for i, name in enumerate(interleaved([*chosen], a.n)):
         said, diff = subjects[name].try_once(rng, folder/f'trial{i}', i % 5 == (i//5) % 5)
         failed += bool(diff)
