@@ -1021,7 +1021,7 @@ def still_a_pack(o):
     if not {'images', 'meta', 'manifest'} <= set(o) or not isinstance(o['images'], torch.Tensor):
         return False
     try:
-        return bool(o['meta']) and isinstance(o['meta'], dict) and bool(json.loads(o['manifest']))
+        return all(isinstance(v, dict) and v for v in (o['meta'], json.loads(o['manifest'])))
     except (TypeError, ValueError, RecursionError):
         return False
 

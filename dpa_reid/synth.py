@@ -1108,8 +1108,9 @@ def read_mask(
     path # a PNG as `synth_uav` writes it
 )->tuple: # (vehicle, detail): two bool arrays (H, W); `detail` lies within `vehicle`
     "Where the vehicle is and where its own details show, hidden parts left out; raises `DataError` for a file that is no such mask."
-    try: im = Image.open(path); a = np.asarray(im)
-    except OSError: raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` writes.') from None
+    try:
+        with open_image(path) as im: a = np.asarray(im)
+    except DataError: raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` writes.') from None
     if im.mode != 'L' or not np.isin(a, (0, BODY, DETAIL)).all():
         raise DataError(f'{path} is no mask of this version: it should be grey with values 0, {BODY} and {DETAIL}, but has mode {im.mode}. Draw the set again into an empty folder.')
     return a > 0, a == DETAIL

@@ -20,7 +20,7 @@ from fastai.callback.channelslast import ChannelsLast
 from fastai.learner import Recorder, ValueMetric
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import to_device
-from ..core import ReIDError, atomic_path, channels_last, fast_dtype, open_image, rgb_image, some
+from ..core import DataError, ReIDError, atomic_path, channels_last, fast_dtype, open_image, rgb_image, some
 
 # %% ../../nbs/51_callback.train.ipynb #07da74aa
 class _Plain(Callback):
@@ -255,7 +255,7 @@ def _tile(path, size, colour, text):
     ImageDraw.Draw(tile).rectangle((0, 0, size+11, size+11), fill=colour)
     try:
         with open_image(path) as im: tile.paste(ImageOps.pad(rgb_image(im), (size, size), color='white'), (6, 6))
-    except (OSError, AttributeError, TypeError): tile.paste((200,)*3, (6, 6, size+6, size+6))                      # a grey square where there is no picture
+    except DataError: tile.paste((200,)*3, (6, 6, size+6, size+6))                      # a grey square where there is no picture
     ImageDraw.Draw(tile).text((6, size+12), text[:size//6], fill=colour)
     return tile
 

@@ -254,7 +254,12 @@ def names_in(
 )->list: # names of its files, and of its folders with a / at the end
     "The sorted names in `folder`; raises `DataError` where it is missing."
     if not os.path.isdir(folder): raise DataError(f"{folder}: there is no such folder; it holds {what}. Was everything unpacked, and is {Path(folder).parent} the data set's own folder?")
-    with os.scandir(folder) as it: return sorted(e.name + '/'*e.is_dir() for e in it)
+    with os.scandir(folder) as it: return sorted(e.name + '/'*_is_folder(e) for e in it)
+
+def _is_folder(entry):
+    "Whether a directory's entry is a folder; a link to itself is none."
+    try: return entry.is_dir()
+    except OSError: return False
 
 # %% ../../nbs/30_data.items.ipynb #c54603d1
 def tell(
