@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['cross_camera', 'cross_view', 'no_junk', 'count_pairs', 'Marked', 'Protocol', 'OneEach', 'one_gallery', 'one_query',
            'HeldOut', 'held_out', 'hidden_rows', 'default_protocol', 'roles_for', 'show_roles', 'save_split',
-           'read_split', 'SavedSplit', 'fixed_split', 'DrawScores', 'over_draws', 'conventions', 'Explanation',
-           'explain']
+           'read_split', 'SavedSplit', 'fixed_split', 'check_split', 'DrawScores', 'over_draws', 'conventions',
+           'Explanation', 'explain']
 
 # %% ../../nbs/31_data.protocol.ipynb #db88518d
-import hashlib, json
+import hashlib, json, os
 import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from fastcore.basics import patch
+from fastcore.parallel import parallel
 from ..core import *
 from .items import *
 
@@ -340,7 +341,17 @@ def _depth(paths):
 # %% ../../nbs/31_data.protocol.ipynb #b4a0b20f
 def _checksum(head, body):
     "SHA-256 of the first line's entries, the checksum itself left out, and of the table."
-    return hashlib.sha256((json.dumps({k: v for k, v in head.items() if k != 'checksum'}, sort_keys=True) + body).encode()).hexdigest()
+    entries = json.dumps({k: v for k, v in head.items() if k != 'checksum'}, sort_keys=True)
+    return hashlib.sha256((entries + body).encode()).hexdigest()
+
+def _as_text(values, what):
+    "`values` as text for a file; raises `DataError` where two of them, such as 7 and '7', would become the same text."
+    names = pd.Series(pd.unique(values), dtype=object)
+    alike = names[names.astype(str).duplicated(keep=False)]
+    if len(alike):
+        raise DataError(f"the column {what} holds {some([repr(v) for v in alike])}, which are different values and the same text, "
+                        "so a split file could not tell them apart. Make them all text or all numbers.")
+    return values.astype(str)
 
 # %% ../../nbs/31_data.protocol.ipynb #6600e1d9
 def save_split(
@@ -351,7 +362,7 @@ def save_split(
     "Write every draw of `protocol` over `df`, with its description and a checksum; an existing file is replaced whole or not at all. Raises as `Protocol.roles`."
     role, depth = np.stack([protocol.roles(df, i) for i in range(protocol.n_draws)], 1), _depth(list(df.path))
     keep = (role != 'train').any(1)
-    table = dict(path=_tails(df.path[keep], depth), pid=df.pid[keep].astype(str)) | ({} if protocol.junk is None else dict(junk=df[protocol.junk][keep].astype(str)))
+    table = dict(path=_tails(df.path[keep], depth), pid=df.pid[keep].astype(str)) | ({} if protocol.junk is None else dict(junk=_as_text(df[protocol.junk], protocol.junk)[keep]))
     table = pd.DataFrame(table | {f'draw_{i}': [_letters[r] for r in role[keep, i]] for i in range(protocol.n_draws)})
     body = table.sort_values('path').to_csv(index=False, lineterminator='\n')
     head = dict(format=1, name=protocol.name, junk=protocol.junk, n_draws=protocol.n_draws, seed=protocol.seed, depth=depth, rows=len(table),
@@ -421,6 +432,24 @@ def fixed_split(
     name = Path(file).name
     text = f"{head['rule']} The result (seed {head['seed']}) is read from the file {name}, SHA-256 {head['checksum'][:12]}."
     return Protocol(head['name'], head['junk'], SavedSplit(name, head['checksum'], text, head, table), head['n_draws'], head['seed'])
+
+# %% ../../nbs/31_data.protocol.ipynb #86c0a8e2
+def check_split(
+    file, # written by `save_split`
+    df:pd.DataFrame, # manifest
+    images:bool=True, # decode the images that are queries or in the gallery too
+    n_workers:int=None, # threads; None for one per processor
+)->Protocol: # of the file
+    "The protocol of a split file that fits `df`; raises `DataError` as `fixed_split`, as `Protocol.roles`, and where images cannot be decoded."
+    protocol = fixed_split(file)
+    role = np.stack([protocol.roles(df, i) for i in range(protocol.n_draws)], 1)
+    if not images: return protocol
+    paths = df.path[np.isin(role, ['query', 'gallery']).any(1)]
+    ok = np.array(parallel(can_read, list(paths), n_workers=n_workers or os.cpu_count(), threadpool=True, progress=False), dtype=bool)
+    if not ok.all():
+        raise DataError(f"{Path(file).name}: {int((~ok).sum())} of its {len(ok)} query and gallery images cannot be decoded: {some(paths[~ok])}. "
+                        "A shared split is scored on all its images: get these files again.")
+    return protocol
 
 # %% ../../nbs/31_data.protocol.ipynb #09856087
 _measures = {'mAP': 'mAP', 'Rank-1': 'rank1', 'Rank-5': 'rank5', 'mINP': 'mINP'}
