@@ -1,4 +1,8 @@
-"Baseline and DpA on damaged queries: writes robustness.csv beside this file (the one committed dates from when the chance in a disturbance depended on the name of an image, not on its bytes). Needs the runs of Table 3 in models/mini and the images in data/mini."
+"""Baseline and DpA on damaged queries: writes robustness.csv beside this file.
+
+Needs the runs of Table 3 in models/mini and the images in data/mini. The file committed dates from when the chance in a
+disturbance depended on the name of an image; by now it depends on its bytes, so a new run gives slightly other figures.
+"""
 import sys
 from dataclasses import replace
 from pathlib import Path
