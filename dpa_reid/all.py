@@ -38,6 +38,7 @@ from .learner import *
 from .interpret import *
 from .gradcam import *
 from .compare import *
+from .run import Images, open_images, Evaluation, evaluate, evaluate_model, seen_in_training, train_run, EpochLines
 from .export import *
 
 # %% ../nbs/80_all.ipynb #b8900c6d
