@@ -254,10 +254,12 @@ def names_in(
 )->list: # names of its files, and of its folders with a / at the end
     "The sorted names in `folder`; raises `DataError` where it is missing."
     if not os.path.isdir(folder): raise DataError(f"{folder}: there is no such folder; it holds {what}. Was everything unpacked, and is {Path(folder).parent} the data set's own folder?")
-    with os.scandir(folder) as it: return sorted(e.name + '/'*_is_folder(e) for e in it)
+    try:
+        with os.scandir(folder) as it: return sorted(e.name + '/'*_is_folder(e) for e in it)
+    except OSError as e: raise DataError(f"{folder}: cannot be listed ({e.strerror}). Ask who owns it.") from e
 
 def _is_folder(entry):
-    "Whether a directory's entry is a folder; a link to itself is none."
+    "Whether an entry of a folder is one; links in a circle are none."
     try: return entry.is_dir()
     except OSError: return False
 
