@@ -322,6 +322,7 @@ def write_base(folder):
                    model=df.type)
     for write in layouts.writers:
         write(df, folder/write.__name__)
+    protocol.save_split(df, folder/'split.txt', protocol.one_gallery(2))
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
     small = net.reid_net('test_efficientnet', 3, attention=DpA, pretrained=False)
     net.save_net(small, folder/'model', size=[SIDE, SIDE], identities=['1', '2', '3'])
@@ -600,8 +601,52 @@ def change_dataset(rng, here):
             rng.one(file_changes, f)
 
 
+def signed(text):
+    "The text of a split file with the checksum that belongs to it, where it can be given one."
+    try:
+        head, body = text.split('\n', 1)
+        head = json.loads(head.removeprefix('# '))
+        del head['checksum']
+        return '# ' + json.dumps(head | dict(checksum=protocol._checksum(head, body))) + '\n' + body
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text
+
+
+def case_split(rng, here, base):
+    "A split file, damaged, or changed and signed anew."
+    head, *lines = (base/'split.txt').read_text().splitlines()
+    if rng.maybe(.4):
+        head = '# ' + changed_json(rng, json.loads(head.removeprefix('# '))).decode('utf-8', 'replace')
+    if rng.maybe(.6):
+        lines = rng.one(line_changes, lines)
+    text = '\n'.join([head, *lines]) + '\n'
+    text = signed(text) if rng.maybe(.8) else text
+    data = text.encode('utf-8', 'surrogateescape')
+    put(here/'split.txt', noise(rng, data) if rng.maybe(.2) else data)
+    rule = read_or_refuse(protocol.fixed_split, here/'split.txt')
+    if rule is None:
+        return 'refused'
+    rule.describe()
+    df = items.read_manifest(base/'drawn'/'labels.csv')
+    return 'refused' if read_or_refuse(rule.draw, df) is None else 'accepted'
+
+
+def case_recipe(rng, here, base):
+    "The record of a drawn set, by which a drawing goes on."
+    recipe = json.loads((base/'drawn'/'synth.json').read_text())
+    put(here/'synth.json', changed_json(rng, json.loads(json.dumps(recipe))))
+    spec = synth.SynthSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()})
+    try:
+        synth.claim_folder(here, spec)
+        return 'accepted'
+    except core.ReIDError:
+        return 'refused'
+
+
 def case_lists(rng, here, base):
     "A data set's folder in one of its public layouts: lists, labels, names, folders; or a split file."
+    if rng.maybe(.08):
+        return rng.one([case_split, case_split, case_recipe], here, base)
     name = rng.choice([*known])
     rng.did.append(name)
     layout, where = known[name], copy_of(base/name, here/name)

@@ -87,7 +87,9 @@ def __str__(self:Findings):
     def _one(f):
         head = f'{f.severity:8}{f.check:29} '
         return textwrap.fill(f.found.rstrip('.') + '. ' + f.remedy, 100, initial_indent=head, subsequent_indent=' '*38, break_on_hyphens=False)
-    return '\n'.join([*map(_one, self.found), self.summary])
+    return _printable('\n'.join([*map(_one, self.found), self.summary]))
+
+def _printable(text): return text.encode(errors='backslashreplace').decode()      # names of files need not be UTF-8
 
 # %% ../../nbs/36_data.check.ipynb #bd01112d
 @patch
@@ -99,7 +101,7 @@ def _repr_markdown_(self:Findings):
     "The findings as a table for a notebook."
     cell = lambda s: str(s).replace('|', '&#124;').replace('<', '&lt;').replace('\n', ' ')
     rows = [f'| {f.severity} | {cell(f.check)} | {cell(f.found)} | {cell(f.remedy)} |' for f in self.found]
-    return '\n'.join([f'**{cell(self.summary)}**', '', '| severity | check | found | what to do |', '|---|---|---|---|', *rows])
+    return _printable('\n'.join([f'**{cell(self.summary)}**', '', '| severity | check | found | what to do |', '|---|---|---|---|', *rows]))
 
 # %% ../../nbs/36_data.check.ipynb #a7317e13
 @patch
@@ -107,7 +109,7 @@ def to_csv(self:Findings,
     file # to write
 ):
     "Write the table; an existing file is replaced whole or not at all."
-    with atomic_path(file) as part: self.table.to_csv(part, index=False)
+    with atomic_path(file) as part: self.table.to_csv(part, index=False, errors='surrogateescape')
 
 # %% ../../nbs/36_data.check.ipynb #7b35a9f6
 @patch
@@ -150,7 +152,7 @@ def _look(im, digest):
     "The look at an opened image."
     size, mode = im.size, im.mode
     im.draft('L', (32, 32))
-    grey = (rgb_image(im) if mode[0] in 'IF' else im).convert('L')
+    grey = (im if im.mode == 'L' else rgb_image(im)).convert('L')             # what training sees, in grey
     lo, hi = grey.getextrema()
     return Look(digest, *size, mode, phash_code(grey), hi-lo < 4, _turn(im))
 

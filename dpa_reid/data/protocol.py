@@ -13,6 +13,7 @@ import hashlib, json, os
 import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from fastcore.basics import patch
 from fastcore.parallel import parallel
@@ -379,11 +380,22 @@ def read_split(
     try:
         head, body = file.read_text(encoding='utf8').split('\n', 1)
         head = json.loads(head.removeprefix('# '))
-        ok = head['format'] == 1 and head['rows'] > 0
-    except (ValueError, KeyError, TypeError): ok = False
+        ok = _is_head(head)
+    except (ValueError, RecursionError): ok = False
     if not ok: raise DataError(f"{file}: is no split file of this format: its first line must hold the description that `save_split` writes.")
     if _checksum(head, body) != head.get('checksum'): raise DataError(f"{file}: was changed after it was written, its checksum does not match. Get it again from whoever made it.")
-    return head, pd.read_csv(file, skiprows=1, dtype=str, keep_default_na=False)
+    try: table = pd.read_csv(StringIO(body), dtype=str, keep_default_na=False, index_col=False)
+    except ValueError as e: raise DataError(f"{file}: its table cannot be read ({str(e).strip()}). Get it again from whoever made it.") from e
+    want = ['path', 'pid', *['junk'][:head['junk'] is not None], *(f'draw_{i}' for i in range(head['n_draws']))]
+    if gone := [c for c in want if c not in table]: raise DataError(f"{file}: its table has no column {some(gone)}. Get it again from whoever made it.")
+    return head, table
+
+def _is_head(head):
+    "Whether the first line of a split file holds what `save_split` writes."
+    if not isinstance(head, dict) or head.get('format') != 1: return False
+    texts, numbers = ('name', 'rule', 'checksum'), ('n_draws', 'seed', 'depth', 'rows')
+    if not all(isinstance(head.get(k), str) for k in texts) or not all(type(head.get(k)) is int for k in numbers): return False
+    return isinstance(head.get('junk', 0), str | None) and min(head['n_draws'], head['depth'], head['rows']) > 0
 
 # %% ../../nbs/31_data.protocol.ipynb #006a1b47
 def _fit(df, table, depth, junk, where):
