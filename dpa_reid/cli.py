@@ -318,7 +318,7 @@ def _start_from(init):
     "Keyword arguments of `reid_learner` for what `--init` says."
     return dict(pretrained=init == 'imagenet', weights=None if init in ('imagenet', 'none') else init)
 
-# %% ../nbs/72_cli.ipynb #1903d64f
+# %% ../nbs/72_cli.ipynb #01096dd0
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -353,6 +353,7 @@ def dpa_train(
     att, images = import_named(module) if module else _pick('attention', attention, attentions), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
     settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages, init=init, seed=seed, protocol=rule.describe(), **asdict(rec))
+    rule.draw(images.df)                                         # what cannot be scored is refused before anything is written
     if start_run(out, settings, fresh): return _say_finished(out)
     result = train_run(images, out, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=loader_workers(workers), bar=at_screen(), keep=keep,
                        eval_every=eval_every or max(1, rec.epochs//6))
@@ -425,7 +426,7 @@ def dpa_tables(
         if figures: write_figures(study, t, seeds, name)
     print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and _differences.png")
 
-# %% ../nbs/72_cli.ipynb #7d181f10
+# %% ../nbs/72_cli.ipynb #1bce25cc
 def _side_by_side(**columns):
     "A plain table of scores: one row per score, one column per network."
     lines = {'mAP': lambda s: s.mAP, **{f'Rank-{k}': lambda s, k=k: s.cmc[k-1] for k in (1, 5, 10)}, 'mINP': lambda s: s.mINP}
@@ -438,7 +439,7 @@ def dpa_demo(
     ids:int=240, # vehicles; nine of ten are trained on
     images:int=12, # images per vehicle
     size:int=64, # side of an image in pixels
-    arch:str='resnet18', # a timm architecture
+    arch:str='test_resnet', # a timm architecture; this one is small enough for a CPU
     epochs:int=14, # epochs
     seed:int=0, # random seed
     threads:int=None, # threads; by default the cores that are free
@@ -446,7 +447,7 @@ def dpa_demo(
 ):
     "Draw vehicles, train a small network on some of them, and find the others again."
     if threads is not None: set_threads(threads)
-    t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs), []
+    t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3), []
     settings = dict(ids=ids, images=images, arch=arch, seed=seed, **asdict(recipe))
     if start_run(out, settings, fresh): return _say_finished(out)
     synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2, n_workers=n_cores()-1, progress=at_screen())

@@ -119,7 +119,7 @@ def ranking_options(
     if camaware and not (rerank or expand): raise ReIDError("--camaware is for --rerank and --expand: give one of them.")
     return dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
 
-# %% ../nbs/68_run.ipynb #3a27e5c9
+# %% ../nbs/68_run.ipynb #b27510c2
 @dataclass(eq=False)
 class Evaluation:
     "Embeddings of a test set scored under a protocol: every draw, the means with their intervals, and how they came about."
@@ -143,8 +143,9 @@ class Evaluation:
 
     @cached_property
     def verification(self):
-        "True positive rates of the first draw, by the ranking asked for."
-        return over_draws(self.items, replace(self.rule, n_draws=1), self.emb, _scorer(tpr_at_fpr, self.ranking))[0]
+        "True positive rates of the first draw, by the ranking asked for, as plain data; a note where there are no wrong pairs."
+        try: return over_draws(self.items, replace(self.rule, n_draws=1), self.emb, _scorer(tpr_at_fpr, self.ranking))[0].to_dict()
+        except ReIDError as e: return dict(notes=[str(e)])
 
     @cached_property
     def intervals(self):
@@ -215,7 +216,7 @@ def interpretation(self:Evaluation)->RetrievalInterpretation:
     return RetrievalInterpretation.from_embeddings(self.emb, self.items, junk=self.protocol.junk, name=name,
                                                    draws=self.draws if plain and len(self.draws) > 1 else None)
 
-# %% ../nbs/68_run.ipynb #c899d495
+# %% ../nbs/68_run.ipynb #5e6d4494
 @patch
 def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for `json.dump`
     "The scores and all that decided them."
@@ -224,7 +225,7 @@ def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for 
     return dict(**self.draws.to_dict(), intervals=self.intervals.to_dict(),
                 protocol=dict(name=p.name, text=p.describe(), junk=p.junk, draws=p.n_draws, seed=p.seed if getattr(p.rule, 'random', False) else None),
                 ranking={**self.ranking, **(k if self.ranking['rerank'] else {})},
-                tpr_at_fpr=self.verification.to_dict(), n_gallery=int((self.items.split == 'gallery').sum()), n_ids=int(self.items.pid.nunique()), versions=versions())
+                tpr_at_fpr=self.verification, n_gallery=int((self.items.split == 'gallery').sum()), n_ids=int(self.items.pid.nunique()), versions=versions())
 
 # %% ../nbs/68_run.ipynb #e579d3d3
 def _write_picture(file, save):
@@ -248,7 +249,7 @@ def write(self:Evaluation,
     with atomic_path(folder/'scores.json') as tmp: tmp.write_text(json.dumps({**self.to_dict(), **more}, indent=1))
     return folder
 
-# %% ../nbs/68_run.ipynb #82955a39
+# %% ../nbs/68_run.ipynb #9024e883
 def import_named(
     text # 'package.module:name'; the working folder is searched first
 ): # what is called so
@@ -257,7 +258,7 @@ def import_named(
     if not (module and name): raise ReIDError(f"--module {text}: give the module and the name in it with a colon between them, such as my_package.attention:Mine.")
     if (here := os.getcwd()) not in sys.path: sys.path.insert(0, here)
     try: return getattr(importlib.import_module(module), name)
-    except ImportError as e: raise ReIDError(f"--module {text}: {module} cannot be imported from {here} ({e}).") from e
+    except ImportError as e: raise ReIDError(f"--module {text}: {module} cannot be imported ({e}). The working folder is searched first, then what is installed.") from e
     except AttributeError: raise ReIDError(f"--module {text}: the module {module} has no {name}.") from None
 
 def load_for_eval(
