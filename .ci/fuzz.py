@@ -393,11 +393,13 @@ def same(what, was, now):
         raise Lost(f'{what}: {str(was)[:200]} became {str(now)[:200]}')
 
 
-def whole(df):
-    "What holds for every manifest that a reader returns."
+def whole(df, absolute=True):
+    "What holds for every manifest that a reader returns; a pack may hold relative paths."
     items.check_columns(df)
     same('index', list(range(len(df))), list(df.index))
-    if not all(os.path.isabs(p) for p in df.path):
+    if not all(isinstance(p, str) for p in df.path):
+        raise Lost('a path is no text')
+    if absolute and not all(map(os.path.isabs, df.path)):
         raise Lost('a path is not absolute')
     items.overview(df)
     items.remarks(df)
@@ -1097,7 +1099,7 @@ def case_pack(rng, here, base):
     if p is None:
         return 'refused'
     same('rows', (p.meta['count'], p.meta['count']), (len(p), len(p.images)))
-    whole(p.manifest)
+    whole(p.manifest, absolute=False)
     p._repr_markdown_()
     for path in p.manifest.path[:30]:
         read_or_refuse(p.read, path, p.size)

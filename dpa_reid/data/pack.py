@@ -140,7 +140,7 @@ def _check_content(file, c):
     if not whole or list(x.shape) != [n, 3, *size] or len(c.manifest) != n or len(c.sources or range(n)) != n:
         raise DataError(f"{file}: announces {n} images of {size} and holds {tuple(x.shape)} with {len(c.manifest)} rows. "
                         "Write it again with `pack_images`.")
-    check_columns(c.manifest, file)
+    if not all(isinstance(p, str) for p in check_columns(c.manifest, file).path): raise TypeError("paths")
 
 def _load(file):
     "The content of a pack; raises `DataError` for what is none, or not all of one."
