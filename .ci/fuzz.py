@@ -1283,7 +1283,7 @@ def jobs_for(n, only):
     "The kind and number of each input, the kinds in turn."
     kinds = [only] if only else [*cases]
     total = sum(share[k] for k in kinds)
-    jobs = [(i/share[k], k, i) for k in kinds for i in range(round(n*share[k]/total))]
+    jobs = [(i/share[k], k, i) for k in kinds for i in range(int(n*share[k]/total) + 1)]
     return [(k, i) for _, k, i in sorted(jobs)][:n]
 
 
