@@ -176,7 +176,8 @@ class Subject:
             where.mkdir()
             moments = self.interrupt(rng, where, alone)
         try:
-            Run(self.command, where, alone).finish()
+            if self.name != 'layout' or difference(self.state, state_of(where)[0]):     # a folder that is whole is refused
+                Run(self.command, where, alone).finish()
             state, hidden = state_of(where)
             diff = difference(self.state, state)
         except Exception as e:

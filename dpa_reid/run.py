@@ -266,7 +266,8 @@ def load_for_eval(
     attention=None # your own attention, where the network was trained with it
 )->tuple: # network, and the content of model.json
     "A network ready to embed; raises `ModelError` where the folder does not say what images it takes."
-    used = (read_meta(model)['network'].get('attention') or {}).get('callable', '')
+    said = read_meta(model)['network'].get('attention')
+    used = said.get('callable', '') if isinstance(said, dict) else ''
     own = attention if attention is not None and used == to_spec(attention)['callable'] else None
     net, meta = load_net(model, device=default_device(), attention=own)
     absent = [k for k in ('size', 'mean', 'std') if not meta.get(k)]

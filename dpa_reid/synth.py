@@ -1157,7 +1157,8 @@ def claim_folder(path, spec):
             raise DataError(f'{f}: was damaged ({type(e).__name__}), so the set cannot be continued. Delete {path} and draw it again.') from e
         diff = {k: (have.get(k), want.get(k)) for k in want | have if have.get(k) != want.get(k)}
         if diff: raise DataError(f'{path} holds a set with another recipe: ' + ', '.join(f'{k} is {a}, not {b}' for k, (a, b) in diff.items()) + '. Choose an empty folder, or delete this one.')
-    elif path.exists() and any(path.iterdir()): raise DataError(f'{path} is not empty and holds no synth.json. Choose an empty folder.')
+    elif path.exists() and any(not p.name.startswith('.synth.') for p in path.iterdir()):      # these a kill may have left
+        raise DataError(f'{path} is not empty and holds no synth.json. Choose an empty folder.')
     else:
         with atomic_path(f) as tmp: tmp.write_text(json.dumps(want, indent=1))
 

@@ -12,7 +12,7 @@ __all__ = ['columns', 'splits', 'veri_uav_name', 'VERI_UAV', 'vru_tests', 'VRU',
            'read_vehicleid', 'read_veri_wild', 'read_folders', 'which_dataset', 'read_dataset']
 
 # %% ../../nbs/30_data.items.ipynb #5a6edc50
-import io, os, pickle, pickletools, re, warnings
+import csv, io, os, pickle, pickletools, re, warnings
 import xml.etree.ElementTree as ET
 import numpy as np, pandas as pd
 from dataclasses import dataclass, field
@@ -197,7 +197,12 @@ def save_manifest(
     "Write a manifest with paths relative to the CSV's folder; an existing file is replaced whole or not at all."
     csv = Path(csv).resolve(); check_columns(df)
     rel = [Path(os.path.relpath(p, csv.parent)).as_posix() for p in map(os.path.abspath, df.path)]
-    with atomic_path(csv) as tmp: df.assign(path=rel).to_csv(tmp, index=False)
+    with atomic_path(csv) as tmp: _to_csv(df.assign(path=rel), tmp)
+
+def _to_csv(df, file):
+    "Write a table; where a cell holds a carriage return, which the csv module leaves bare, every cell is quoted."
+    bare = any(df[c].map(lambda v: isinstance(v, str) and '\r' in v).any() for c in df if df[c].dtype.kind not in 'biuf')
+    df.to_csv(file, index=False, quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL)
 
 # %% ../../nbs/30_data.items.ipynb #62c4c7b9
 def without_positive(
