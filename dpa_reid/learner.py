@@ -189,22 +189,33 @@ def timm_stats(
     arch # the name of a timm architecture, or a network that has a `pretrained_cfg`
 )->tuple: # mean (3,), standard deviation (3,) of RGB in [0, 1]
     "The normalization that the weights of an architecture were trained with; ImageNet's where timm does not say."
-    cfg = timm.get_pretrained_cfg(arch) if isinstance(arch, str) else getattr(arch, 'pretrained_cfg', None)
+    try: cfg = timm.get_pretrained_cfg(arch) if isinstance(arch, str) else getattr(arch, 'pretrained_cfg', None)
+    except RuntimeError: cfg = None                   # a tag that timm does not know, which `reid_net` refuses in a sentence
     if not cfg: return imagenet_stats
     said = resolve_data_config(pretrained_cfg=cfg if isinstance(cfg, dict) else cfg.to_dict())
     return list(said['mean']), list(said['std'])
+
+def _is_folder(weights):
+    "Whether `weights` is a model folder, and not a file of timm's weights."
+    return weights is not None and Path(weights).is_dir()
+
+def _stats_of(arch, weights=None):
+    "Mean and deviation of RGB to train with: those of the model folder `weights`, else those of the architecture `arch`."
+    meta = read_meta(weights) if _is_folder(weights) else {}
+    return (meta['mean'], meta['std']) if meta.get('mean') and meta.get('std') else timm_stats(arch)
 
 @patch
 @delegates(reid_dls)
 def dls(self:Recipe,
     df:pd.DataFrame, # manifest with `train`, `query` and `gallery` rows
     arch=None, # the timm architecture that is to be trained: its normalization is used; None for ImageNet's
+    weights=None, # what `reid_learner` is given as `weights`: a model folder brings its own normalization
     **kwargs # over the recipe's own choices
 ):
     "`DataLoaders` with the recipe's batches and augmentations; raises `DataError` as `reid_dls` does."
     own = dict(size=self.size, P=self.P, K=self.K, cams_first=self.cams_first,
                augmix=self.augmix, autoaug=self.autoaug, flip=self.flip, pad=self.pad, erase=self.erase)
-    if arch is not None: own['stats'] = timm_stats(arch)
+    if arch is not None or weights is not None: own['stats'] = _stats_of(arch, weights)
     return reid_dls(df, **{**own, **kwargs})
 
 # %% ../nbs/52_learner.ipynb #d9286f18
@@ -232,14 +243,22 @@ def _fed(dls)->dict:
     d = {} if read is None else dict(input_size=[3, *to_2tuple(read.size)], interpolation='bicubic')
     return d if norm is None else d | {k: [round(v, 6) for v in getattr(norm, k).flatten().tolist()] for k in ('mean', 'std')}
 
-def _check_images(net, dls, pretrained):
+def _made_for(net, weights):
+    "What the images of a network's starting weights went through, and the words in which to ask `recipe.dls` for the same."
+    arch = net.body.arch
+    if not _is_folder(weights): return dict(net.data_config), arch, f'arch={arch!r}'
+    mean, std = _stats_of(arch, weights)
+    return dict(net.data_config, mean=mean, std=std), weights, f'arch={arch!r}, weights={str(weights)!r}'
+
+def _check_images(net, dls, pretrained, weights=None):
     "Notes on `net` which images it is given; prints a remark where its weights were made for a different normalization."
-    fed, made_for = _fed(dls), dict(net.data_config)
+    fed = _fed(dls)
+    made_for, whose, ask = _made_for(net, weights)
     net.data_config = made_for | fed
-    if not pretrained or not {'mean', 'std'} <= fed.keys() & made_for.keys(): return
+    if not (pretrained or weights) or not {'mean', 'std'} <= fed.keys() & made_for.keys(): return
     if np.allclose([fed['mean'], fed['std']], [made_for['mean'], made_for['std']], atol=1e-3): return
-    arch, show = net.body.arch, lambda d: f"mean {d['mean']} and deviation {d['std']}"
-    print(f"The weights of {arch} expect images with {show(made_for)}, and these are given {show(fed)}: make the DataLoaders with `recipe.dls(df, arch={arch!r})`.")
+    show = lambda d: f"mean {d['mean']} and deviation {d['std']}"
+    print(f"The weights of {whose} expect images with {show(made_for)}, and these are given {show(fed)}: make the DataLoaders with `recipe.dls(df, {ask})`.")
 
 def _groups(loss, net):
     "The parameter groups of `net`, those of the loss with the last."
@@ -277,7 +296,7 @@ def reid_learner(
                    **{**recipe.head(), **own})
     if own['ceil_pool'] == 'if_any': _ceil_remark(net, recipe)
     if head: _own_head(net, head, dls.c, **parts)
-    _check_images(net, dls, pretrained or weights)
+    _check_images(net, dls, pretrained, weights)
     loss, shown = ifnone(loss_func, recipe.loss()), LossParts()
     for m in (net, loss):
         if isinstance(m, nn.Module): m.to(device)              # before any optimizer state is made or loaded
