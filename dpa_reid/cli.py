@@ -128,7 +128,7 @@ def _device_rows():
 @command
 def dpa_info():
     "Say what this machine offers: versions, device, cores, threads and load."
-    rows = [*versions().items(), *_device_rows(), ('cores', n_cores()), ('load', f'{machine_load():.1f}'), ('threads taken by default', default_threads())]
+    rows = [*versions().items(), *_device_rows(), ('cores', n_cores()), ('busy cores', f'{busy_cores():.1f}'), ('threads taken by default', default_threads())]
     wide = max(len(k) for k, _ in rows)
     print('\n'.join(f'{k.ljust(wide)}  {v}' for k, v in rows))
 

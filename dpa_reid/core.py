@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'some', 'fit_state', 'versions', 'file_digest', 'data_checksum', 'TensorPID',
-           'ReIDOutput', 'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'n_cores', 'machine_load',
+           'ReIDOutput', 'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'n_cores', 'busy_cores',
            'default_threads', 'set_threads', 'load_remark', 'atomic_path', 'max_pixels', 'open_image', 'rgb_image']
 
 # %% ../nbs/00_core.ipynb #bd476de7
-import hashlib, multiprocessing, os, platform
+import hashlib, multiprocessing, os, platform, time
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -147,16 +147,31 @@ def n_cores()->int: # at least 1
     "The number of cores that this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
-def machine_load()->float: # processes that wanted a core, on average over the last minute
-    "The load of the machine; 0 where the system does not tell it, as on Windows."
-    return os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.
+def _core_ticks():
+    "For each core that this process may use: ticks spent idle and in all, as Linux counts them; empty on other systems."
+    try: lines = Path('/proc/stat').read_text().splitlines()
+    except OSError: return {}
+    cores = {f'cpu{i}' for i in os.sched_getaffinity(0)}
+    ticks = {name: list(map(int, t)) for name, *t in map(str.split, lines) if name in cores}
+    return {name: (t[3] + t[4], sum(t[:8])) for name, t in ticks.items()}      # idle, waiting for a disk
+
+def busy_cores(
+    seconds:float=.25 # how long to look
+)->float: # 0 to `n_cores()`
+    "How many of this process's cores do other work just now; 0 where the system does not tell it, as on macOS and Windows."
+    before = _core_ticks()
+    if not before: return 0.
+    time.sleep(seconds)
+    after = _core_ticks()
+    shares = [(i1 - i0)/max(n1 - n0, 1) for (i0, n0), (i1, n1) in zip(before.values(), after.values())]
+    return len(shares) - sum(shares)
 
 def default_threads()->int: # at least 1
     "How many threads this process should use, given what else runs on its cores."
     told = os.environ.get('OMP_NUM_THREADS', '')
     if told.isdigit() and int(told): return int(told)
     if multiprocessing.parent_process() is not None: return 1
-    return max(1, n_cores() - round(machine_load()))
+    return max(1, n_cores() - round(busy_cores()))
 
 # %% ../nbs/00_core.ipynb #de3e4f61
 def set_threads(
@@ -173,13 +188,13 @@ if multiprocessing.parent_process() is not None: set_threads()
 
 # %% ../nbs/00_core.ipynb #5e4a29e5
 def load_remark(
-    load:float=None # `machine_load()` if None
+    busy:float=None # `busy_cores()` if None
 )->str: # empty where all is well
-    "One sentence for a user whose machine is busier than it has cores."
-    load = machine_load() if load is None else load
-    if load <= n_cores() + .5: return ''
-    return (f"The load of this machine is {load:.1f} and it has {n_cores()} cores: expect everything to be slow. "
-            "Wait for the other work, or give each process fewer threads.")
+    "One sentence for a user whose cores are all at work already."
+    busy = busy_cores() if busy is None else busy
+    if busy < n_cores() - .3: return ''
+    return (f"Other processes keep all {n_cores()} cores of this machine busy: expect everything to be slow. "
+            "Wait for them, or give each process fewer threads.")
 
 # %% ../nbs/00_core.ipynb #ee5b3477
 def _sync(path):

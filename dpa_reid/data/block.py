@@ -123,7 +123,7 @@ def reid_dls(
 def default_workers()->int: # from 0 to 8
     "Loader processes that suit this machine: one for each processor that this process may use, 8 at most, none on macOS."
     if sys.platform == 'darwin': return 0
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
+    return min(8, n_cores())
 
 # %% ../../nbs/34_data.block.ipynb #cec4514d
 def rows_by_identity(

@@ -19,7 +19,7 @@ from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from PIL import Image, UnidentifiedImageError
-from fastcore.basics import num_cpus, patch
+from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 from ..core import *
 from .items import *
@@ -280,7 +280,7 @@ def look_all(
 )->pd.DataFrame: # a row a file, columns as `Look`
     "A look at every file, each read once; raises `ReIDError` where a worker dies."
     paths = list(paths)
-    if n_workers is None: n_workers = num_cpus() if len(paths) >= 1000 else 1
+    if n_workers is None: n_workers = n_cores() if len(paths) >= 1000 else 1
     looks = _each(look_once, paths, min(n_workers, 61))                     # Windows waits for 61 processes at most
     try: return pd.DataFrame(list(progress_bar(looks, total=len(paths), leave=False) if progress else looks), columns=Look._fields)
     finally: looks.close()

@@ -139,7 +139,7 @@ def drop_unreadable(
     progress:bool=False # show a bar
 )->pd.DataFrame: # the rows whose images decode, renumbered
     "Leaves out rows whose image cannot be decoded, and prints how many and which; raises `DataError` where none is left."
-    ok = np.array(parallel(can_read, list(df.path), n_workers=n_workers or os.cpu_count(), threadpool=True, progress=progress), dtype=bool)
+    ok = np.array(parallel(can_read, list(df.path), n_workers=n_workers or n_cores(), threadpool=True, progress=progress), dtype=bool)
     if ok.all(): return df.reset_index(drop=True)
     if not ok.any(): raise DataError(f"none of the {len(df)} images can be decoded, the first is {df.path.iloc[0]}. Are they images?")
     print(f"left out {int((~ok).sum())} of {len(df)} images that cannot be decoded: {some(df.path[~ok])}")

@@ -53,7 +53,7 @@ def read_images(
     read=None # of (path, size); None for `read_image`
 ): # yields what `read` returns for each, in order: a byte tensor (3, *size)
     "The images at `paths`, read in threads, a few hundred ahead; raises `DataError` for one that cannot be decoded."
-    ex = ThreadPoolExecutor(n_workers or os.cpu_count())
+    ex = ThreadPoolExecutor(n_workers or n_cores())
     try:
         for part in chunked(paths, 256): yield from ex.map(partial(read or read_image, size=size), part)
     finally: ex.shutdown(cancel_futures=True)

@@ -457,7 +457,7 @@ def check_split(
     role = np.stack([protocol.roles(df, i) for i in range(protocol.n_draws)], 1)
     if not images: return protocol
     paths = df.path[np.isin(role, ['query', 'gallery']).any(1)]
-    ok = np.array(parallel(can_read, list(paths), n_workers=n_workers or os.cpu_count(), threadpool=True, progress=False), dtype=bool)
+    ok = np.array(parallel(can_read, list(paths), n_workers=n_workers or n_cores(), threadpool=True, progress=False), dtype=bool)
     if not ok.all():
         raise DataError(f"{Path(file).name}: {int((~ok).sum())} of its {len(ok)} query and gallery images cannot be decoded: {some(paths[~ok])}. "
                         "A shared split is scored on all its images: get these files again.")
