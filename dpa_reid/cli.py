@@ -416,7 +416,7 @@ def dpa_tables(
     chosen, rec, images = _pick_tables(table), _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
     study = Study(out, images.df, rec, arch, **_start_from(init), read=images.read, protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
-    rows = {r.label(rec): r for t in chosen.values() for r in t}
+    rows = {r.digest(rec): r for t in chosen.values() for r in t}
     if show: study.collect()
     else: study.train(list(rows.values()), range(seeds), say=partial(print, flush=True))
     for name, t in chosen.items():
