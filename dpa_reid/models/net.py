@@ -7,7 +7,7 @@ __all__ = ['ReIDNet', 'to_spec', 'known_layers', 'from_spec', 'reid_net', 'reid_
            'released_names', 'load_released']
 
 # %% ../../nbs/22_models.net.ipynb #ded0a3fc
-import copy, hashlib, importlib, json, math, pkgutil, warnings
+import copy, importlib, json, math, pkgutil, warnings
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -109,10 +109,12 @@ def reid_net(
     last_stride:int=1, # 1 keeps the map's size in the last stage
     pool=None, # `() -> nn.Module`, feature map to vector; None for `GeM`, or `AvgPool` where the final map has negative values
     classifier=IDLinear, # `(nf, n_ids) -> nn.Module`: `IDLinear`, or `CosineLinear` for the circle softmax
-    ceil_pool:bool|str=False # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    ceil_pool:bool|str=False, # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    gem:dict=None # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
 )->ReIDNet:
     "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
-    net = _assemble(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool or GeM, classifier, ceil_pool)
+    head_pool = pool or (partial(GeM, **gem) if gem else GeM)
+    net = _assemble(arch, n_ids, attention, stages, pretrained, weights, last_stride, head_pool, classifier, ceil_pool)
     if pool is None or _is_gem(pool): _mind_sign(net, pool is not None)
     return net
 
@@ -126,12 +128,6 @@ def reid_splitter(
     return [g for g in groups if g]
 
 # %% ../../nbs/22_models.net.ipynb #9d68805f
-def _sha256(path):
-    with open(path, 'rb') as f:
-        h = hashlib.sha256()
-        while chunk := f.read(1 << 20): h.update(chunk)
-    return h.hexdigest()
-
 def _plain(o):
     "What `json` cannot write: NumPy and torch values by their content, paths and the rest by their text."
     return o.tolist() if isinstance(o, (np.generic, np.ndarray, Tensor)) else str(o)
@@ -159,7 +155,7 @@ def save_net(
                   identities=identities, recipe=recipe, **meta, versions=versions())
     with atomic_path(folder/'model.json') as js, atomic_path(folder/'weights.safetensors') as ws:
         save_file({k: v.detach().cpu().contiguous() for k,v in net.state_dict().items()}, ws)
-        js.write_text(json.dumps({**record, 'sha256': _sha256(ws)}, indent=1, default=_plain))
+        js.write_text(json.dumps({**record, 'sha256': file_digest(ws)}, indent=1, default=_plain))
     return folder
 
 # %% ../../nbs/22_models.net.ipynb #4be41e5c
@@ -219,7 +215,7 @@ def _weights_file(folder, meta):
     "The file of weights in a model folder, once it is known to be the one of its JSON."
     f = Path(folder)/'weights.safetensors'
     if not f.is_file(): raise ModelError(f"{folder}: holds no weights.safetensors.")
-    if _sha256(f) != meta['sha256']:
+    if file_digest(f) != meta['sha256']:
         raise ModelError(f"{f}: is not the file that model.json was written with; it was cut short, changed, or a save was interrupted. Copy or save the folder again.")
     return f
 
