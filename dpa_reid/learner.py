@@ -15,6 +15,7 @@ import numpy as np, pandas as pd, timm, torch
 from torch import nn
 from fastcore.all import L, delegates, patch, ifnone
 from fastai.learner import Learner
+from fastai.torch_core import num_distrib
 from fastai.optimizer import OptimWrapper, SGD, Adam
 from fastai.data.transforms import Normalize
 from fastai.vision.core import imagenet_stats
@@ -24,7 +25,6 @@ from timm.layers import to_2tuple
 
 # %% ../nbs/52_learner.ipynb #887159f6
 from .core import *
-from .layers.pooling import GeM
 from .layers.dpa import DpA
 from .models.head import *
 from .models.net import *
@@ -146,7 +146,7 @@ def loss(self:Recipe)->ReIDLoss:
 @patch
 def head(self:Recipe)->dict:
     "Keyword arguments for `reid_net`: the stem, the pooling and the classifier."
-    return dict(ceil_pool=self.ceil_pool, pool=partial(GeM, p=self.gem_p, learnable=self.gem_learnable), classifier=CosineLinear if self.circle else IDLinear)
+    return dict(ceil_pool=self.ceil_pool, gem=dict(p=self.gem_p, learnable=self.gem_learnable), classifier=CosineLinear if self.circle else IDLinear)
 
 # %% ../nbs/52_learner.ipynb #019647ce
 @patch
@@ -166,6 +166,8 @@ def decay(self:Recipe):
 # %% ../nbs/52_learner.ipynb #e367a9b1
 def _longer(what, n, total): return f"{what} {n:,} of {total:,} iterations" if n > total/3 else None
 
+def _count(n, what): return f"{n:,} {what}{'s'*(n != 1)}"
+
 @patch
 def remark(self:Recipe,
     n_iter:int, # iterations in an epoch
@@ -181,8 +183,9 @@ def remark(self:Recipe,
               f"the fall of the rate at epoch {some(early)} comes within the warm-up" if early else None,
               f"the run ends before the cosine begins at epoch {self.cosine_delay}" if waits else None).filter()
     if not found: return ''
-    return (f"Recipe {self.name!r} does not fit {n_epoch} epochs of {n_iter:,} iterations: {'; '.join(found)}. "
-            "Train for longer, or change these lines of the recipe with `dataclasses.replace`.")
+    return (f"Recipe {self.name!r} does not fit {_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}: {'; '.join(found)}. "
+            "Train for longer, or change the recipe's lines `epochs`, `warmup`, `freeze`, `steps_at` or `cosine_delay` "
+            "(`dataclasses.replace(recipe, warmup=1)`; as a command, --epochs, --warmup or --freeze).")
 
 # %% ../nbs/52_learner.ipynb #d1619a7c
 def timm_stats(
@@ -198,6 +201,10 @@ def timm_stats(
 def _is_folder(weights):
     "Whether `weights` is a model folder, and not a file of timm's weights."
     return weights is not None and Path(weights).is_dir()
+
+def _seen_before(weights):
+    "The digests of the images that the starting `weights` were trained on: '' where these are no model folder, None where that does not say."
+    return read_meta(weights).get('trained_on') or None if _is_folder(weights) else ''
 
 def _stats_of(arch, weights=None):
     "Mean and deviation of RGB to train with: those of the model folder `weights`, else those of the architecture `arch`."
@@ -224,6 +231,12 @@ def _refuse_unknown(given):
     known = set(inspect.signature(Learner.__init__).parameters) - {'self', 'dls', 'model', 'loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias'}
     if odd := sorted(given.keys() - known):
         raise TypeError(f"reid_learner does not know {some(odd)}. Beside its own parameters it takes those of a Learner: {', '.join(sorted(known))}; the rest is up to the recipe.")
+
+def _refuse_processes():
+    "Raises `ReIDError` where this process is one of several that are to train one network."
+    if (n := num_distrib()) > 1:
+        raise ReIDError(f"WORLD_SIZE={n}: training one network in several processes is not supported yet, since checkpoints, scores and the "
+                        "frozen start are made for one; start it once, without torchrun or accelerate.")
 
 def _ceil_remark(net, recipe):
     "Prints a remark where the recipe's stem pooling was passed over, since the network has none."
@@ -280,7 +293,7 @@ def reid_learner(
     junk:str='camid', # column of the manifest: gallery images with a query's identity and its value there are not scored; None for nothing
     fused:bool=None, # PyTorch's fused optimizer; None for that on a GPU, where stepping hundreds of small tensors one by one takes time
     last_stride:int=1, # 1 keeps the map's size in the last stage, 2 halves it as timm does
-    pool=None, # `() -> module`, feature map to vector; None for the recipe's
+    pool=None, # `() -> module`, feature map to vector; None for the recipe's GeM, or the average where the final map has negative values
     classifier=None, # `(channels, identities) -> module`, vector to logits; None for the recipe's
     ceil_pool:bool=None, # the released code's max pooling in the stem; None for the recipe's
     head=None, # `(channels, identities) -> module` in place of pooling, neck and classifier: feature map to `ReIDOutput`, in evaluation to embeddings
@@ -289,6 +302,7 @@ def reid_learner(
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
     _refuse_unknown(kwargs)
+    _refuse_processes()
     device = torch.device(dls.device or 'cpu')
     parts = dict(pool=pool, classifier=classifier)
     own = dict(ceil_pool=ifnone(ceil_pool, 'if_any' if recipe.ceil_pool else False)) | {k: v for k, v in parts.items() if v is not None}
@@ -303,7 +317,7 @@ def reid_learner(
     learn = Learner(dls, net, loss_func=loss, opt_func=recipe.opt_func(ifnone(fused, device.type == 'cuda')), lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True,
                     splitter=partial(_groups, loss), metrics=shown.metrics(getattr(loss, 'names', [])) + retrieval_metrics(junk=junk) + L(metrics),
                     cbs=[shown, NoValidLoss(), StopOnNaN(), AutoCast(), LayOut()] + L(cbs), **kwargs)
-    learn.recipe = recipe
+    learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn
 
 # %% ../nbs/52_learner.ipynb #92a05f5d
@@ -374,10 +388,24 @@ def _image_digests(df, read):
         try: yield bytes.fromhex(file_digest(path) if row is None else content.sources[row][2])[:8]
         except OSError: yield None
 
+def _join(digests):
+    "A set of digests as one text for JSON, in order of their size."
+    return base64.b64encode(b''.join(sorted(digests))).decode()
+
+def _split(text):
+    "Undoes `_join`; `ModelError` for what is no such text."
+    try: data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError): raise ModelError("model.json gives trained_on as what is no list of digests; copy the model folder again.") from None
+    return {data[i:i+8] for i in range(0, len(data), 8)}
+
 def _joined_digests(df, read=None):
-    "The digests of all images as one text for JSON, in order of their size; None where no file is left."
-    found = sorted({d for d in _image_digests(df, read) if d})
-    return base64.b64encode(b''.join(found)).decode() if found else None
+    "The digests of all images as one text; None where no file is left."
+    found = {d for d in _image_digests(df, read) if d}
+    return _join(found) if found else None
+
+def _united(own, before):
+    "The images of this run and those its starting weights had seen, each as `_join` gives them; None where either is unknown."
+    return None if own is None or before is None else _join(_split(own) | _split(before))
 
 # %% ../nbs/52_learner.ipynb #9f6d071e
 @patch
@@ -385,21 +413,24 @@ def save_model(self:Learner,
     folder, # where; made if absent
     **meta # further plain data for `model.json`
 )->Path: # the folder
-    "Write the trained network as `weights.safetensors` and `model.json`, read back by `load_net`."
+    "Write the trained network as `weights.safetensors` and `model.json`, read back by `load_net`; with the images it has seen, those of its starting weights included."
     fed = _fed(self.dls)                               # what the images really went through
     read = next(t for t in self.dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)).read
+    seen = _united(_joined_digests(self.dls.train_ds.items, read), getattr(self, 'seen_before', ''))
     return save_net(self.model, folder, size=tuple(fed['input_size'][1:]), mean=fed['mean'], std=fed['std'], identities=list(self.dls.vocab)[:self.dls.c],
-                    recipe=self.recipe.to_dict(), **meta, trained_on=_joined_digests(self.dls.train_ds.items, read))
+                    recipe=self.recipe.to_dict(), **meta, trained_on=seen)
 
 # %% ../nbs/52_learner.ipynb #4031d178
 def trained_on(
     meta:dict, # description of a model, from `load_net` or `read_meta`
     df:pd.DataFrame, # manifest
-    read=None # what reads its images, such as `pack.read`; None for files
-)->np.ndarray: # (len(df),) bool; None where the model was saved without a list of its images
+    read=None, # what reads its images, such as `pack.read`; None for files
+    return_unchecked:bool=False # also return (len(df),) bool: the images that could not be checked, since their bytes are not there
+)->np.ndarray: # (len(df),) bool; None where the model does not list its images, or none of these could be checked
     "Which images of a manifest the network was trained on, told by the bytes of their files, whatever they are called."
-    text = meta.get('trained_on')
-    if not text: return None
-    data = base64.b64decode(text)
-    seen = {data[i:i+8] for i in range(0, len(data), 8)}
-    return np.array([d in seen for d in _image_digests(df, read)], dtype=bool)
+    text, known, unchecked = meta.get('trained_on'), None, np.ones(len(df), dtype=bool)
+    if text:
+        seen, digests = _split(text), list(_image_digests(df, read))
+        unchecked = np.array([d is None for d in digests], dtype=bool)
+        if not len(df) or not unchecked.all(): known = np.array([d in seen for d in digests], dtype=bool)
+    return (known, unchecked) if return_unchecked else known
