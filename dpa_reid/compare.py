@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['table3', 'table4', 'table5', 'table6', 'table6b', 'table_parts', 'paper_tables', 'AblationRow', 'AblationTable',
-           'Study', 'file_checksum', 'code_checksum', 'Stopwatch', 'ScoreLater', 'device_note', 'query_rows',
-           'scores_of', 'Results', 'holm', 'TableResult', 'heat_pairs', 'matmul_peak', 'training_step', 'step_speed']
+           'Study', 'code_checksum', 'Stopwatch', 'ScoreLater', 'device_note', 'query_rows', 'scores_of', 'Results',
+           'holm', 'TableResult', 'heat_pairs', 'matmul_peak', 'training_step', 'step_speed']
 
 # %% ../nbs/62_compare.ipynb #e8adb8c1
 import hashlib, inspect, json, platform, sys, time
-from dataclasses import dataclass, field, asdict, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -123,10 +123,10 @@ def label(self:AblationRow,
 )->str:
     "What is trained, in words that do not depend on the table."
     r = self.full_recipe(recipe)
-    what = _short(to_spec(self.attention)) if self.attention else 'none'
+    what, metric = _short(to_spec(self.attention)) if self.attention else 'none', _short(to_spec(r.metric))
     at = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages) if self.attention else ''
     own = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric'))
-    return f'{what}{at}, {r.metric} {r.P}x{r.K}{own}'
+    return f'{what}{at}, {metric} {r.P}x{r.K}{own}'
 
 # %% ../nbs/62_compare.ipynb #a7d2c902
 def _callables(o):
@@ -198,16 +198,25 @@ def _own_code(o)->dict: # dotted name -> checksum of the source
 # %% ../nbs/62_compare.ipynb #a7d2c906
 def _plain(o): return json.loads(json.dumps(o))
 
+def _described(value):
+    "The value of a recipe's line as plain data; a loss of one's own with the checksums of its source."
+    code = _own_code(value)
+    return to_spec(value) | dict(code=code) if code else to_spec(value)
+
+def _recipe_dict(recipe):
+    "All lines of a recipe as plain data, from which `Results` makes a recipe with the same digests."
+    return {f.name: _described(getattr(recipe, f.name)) for f in fields(recipe)}
+
 def _not_default(recipe):
     "The lines of a recipe that are not at their default, but for its name, as plain data."
-    values = {f.name: getattr(recipe, f.name) for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default}
+    values = {f.name: _described(getattr(recipe, f.name)) for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default}
     return _plain(values)
 
 @patch
 def inputs(self:AblationRow,
     recipe:Recipe # the study's
 )->dict: # attention, stages, recipe and, for modules of one's own, code
-    "What decides the results of a row, as plain data; raises `ReIDError` for an attention without a telling name."
+    "What decides the results of a row, as plain data; raises `ReIDError` for an attention or a loss without a telling name."
     code = _own_code(self.attention)
     d = dict(attention=to_spec(self.attention), stages=self.stages if self.attention else None,
              recipe=_not_default(self.full_recipe(recipe)))
@@ -243,7 +252,7 @@ class Study:
         self.folder = Path(self.folder)
         if self.checksum is None: self.checksum = data_checksum(self.df)
         self.code = code_checksum()                    # of the source as it is now, which may be edited while a study runs
-        self.init = file_checksum(self.weights) if self.weights else 'timm' if self.pretrained else 'none'
+        self.init = _weights_checksum(self.weights) if self.weights else 'timm' if self.pretrained else 'none'
 
     @cached_property
     def drawn(self)->pd.DataFrame:
@@ -252,16 +261,11 @@ class Study:
         return df if self.read else drop_unreadable(df)
 
 # %% ../nbs/62_compare.ipynb #cd8fffea
-def file_checksum(
-    path # a file of weights, or a model folder
-)->str: # hex SHA-256
-    "The checksum of weights; raises `ModelError` where there are none."
+def _weights_checksum(path):
+    "The checksum of a file of weights or of a model folder; raises `ModelError` where there are none."
     path = Path(path)/'weights.safetensors' if Path(path).is_dir() else Path(path)
     if not path.is_file(): raise ModelError(f"{path}: no such file of weights.")
-    h = hashlib.sha256()
-    with open(path, 'rb') as f:
-        while chunk := f.read(1 << 20): h.update(chunk)
-    return h.hexdigest()
+    return file_digest(path)
 
 def code_checksum()->str: # 12 hex digits of SHA-256
     "The checksum of the source that decides what a training gives; finer than a version number."
@@ -378,9 +382,16 @@ def _sweep(
 def _learner(self:Study, row, seed):
     "The `Learner` of a run, before its first epoch."
     recipe = row.full_recipe(self.recipe)
-    dls = recipe.dls(self.drawn, num_workers=self.workers, seed=seed, read=self.read, junk=self.protocol.junk, verify=False)
+    arch = self.arch if self.pretrained or self.weights else None           # weights come with a normalization of their own
+    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed, read=self.read,
+                     junk=self.protocol.junk, verify=False)
     return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
                         pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
+
+@patch(as_prop=True)
+def _rule(self:Study):
+    "The protocol for the rows that were embedded, whose roles are drawn already where there is one draw."
+    return self.protocol if self.protocol.n_draws > 1 else replace(self.protocol, rule=Marked())
 
 @patch
 def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
@@ -398,7 +409,7 @@ def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     learn.save_model(folder, seed=seed)
     _, items, embs = score(learn.model, self.drawn, size=size, junk=self.protocol.junk, num_workers=self.workers,
                            read=self.read, verify=False, progress=False)
-    draws = over_draws(items, self.protocol, embs, evaluate_retrieval)
+    draws = over_draws(items, self._rule, embs, evaluate_retrieval)
     self.record(row, seed, draws, watch.sums, device_note(device), sum(p.numel() for p in learn.model.parameters()))
     _sweep(folder, done=True)
 
@@ -411,7 +422,8 @@ def _identity(self:Study, row, seed):
 @patch
 def _write(self:Study, name, row, seed, **said):
     "Write a run's `name`.json: its identity, what is `said` of it, and what went into it."
-    inputs = dict(changes=row.changes(self.recipe), recipe=asdict(row.full_recipe(self.recipe)), inputs=self.inputs(row, seed))
+    changes = {k: _described(v) for k, v in row.changes(self.recipe).items()}
+    inputs = dict(changes=changes, recipe=_recipe_dict(row.full_recipe(self.recipe)), inputs=self.inputs(row, seed))
     with atomic_path(self.run_folder(row, seed)/f'{name}.json') as tmp:
         tmp.write_text(json.dumps(self._identity(row, seed) | said | inputs, indent=1))
 
@@ -430,13 +442,25 @@ def record(self:Study, row:AblationRow, seed:int, draws, cost, device, params):
 
 # %% ../nbs/62_compare.ipynb #cc7a1e75
 @patch
+def _check_shared(self:Study):
+    "Raises `DataError` for what would stop every run: images that cannot be drawn, and draws with a training set each."
+    n, given = self.protocol.n_draws, (self.df.split == 'train').to_numpy()
+    if n > 1 and any(((self.protocol.roles(self.df, i) == 'train') != given).any() for i in range(n)):
+        raise DataError(f"Each of the {n} draws of the protocol {self.protocol.name!r} has a training set of its own, and a run of a "
+                        "study trains once. Take one draw, and another study for each further seed of the draw.")
+    self.drawn
+
+@patch
 def _try_run(self:Study, row, seed):
     "Train a run that this process holds; writes `failed.json` where it cannot be finished."
-    try: self.train_run(row, seed)
-    except DataError: raise
-    except ReIDError as e:
-        said = dict(error=str(e), failed=time.strftime('%Y-%m-%d %H:%M'), code=self.code)
-        self._write('failed', row, seed, **said)
+    self._check_shared()
+    try:
+        self.train_run(row, seed)
+        return
+    except ReIDError as e: error = str(e)
+    except torch.OutOfMemoryError as e: error = f"the memory of the GPU is not enough: {str(e).splitlines()[0]}"
+    if torch.cuda.is_available(): torch.cuda.empty_cache()                   # what the failed run held, for the next one
+    self._write('failed', row, seed, error=error, failed=time.strftime('%Y-%m-%d %H:%M'), code=self.code)
 
 @patch
 def _report(self:Study, todo, say):
@@ -465,7 +489,7 @@ def train(self:Study,
                         say(f'{k+1}/{len(todo)}: {row.name}, seed {seed}')
                         self._try_run(row, seed)
             except Timeout: pass
-    self.collect()
+    self._gather(say)
     self._report(todo, say)
     return self
 
@@ -485,14 +509,27 @@ def _same_recipe(self:Study, record):
     return _not_default(replace(self.recipe, **record['changes'])) == record['inputs']['recipe']
 
 @patch
-def collect(self:Study)->'Study':
-    "Write `runs.csv`, `queries.csv` and `study.json` from the records of all runs in the folder that belong to this study."
+def _gather(self:Study, say):
+    "As `collect`, whether the files were written: they are left alone where no run belongs to this study and they hold others."
     self.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(self.folder/'lock'):                                       # else an older collection could replace a newer one
         for name in ('runs', 'queries', 'study'):
             for f in self.folder.glob(f'.{name}.*'): f.unlink()              # left by a process that was killed
-        self._collect(self._records('record.json'), self._records('failed.json'))
-    return self
+        records, runs = self._records('record.json'), self.folder/'runs.csv'
+        n = len([*self.folder.glob('runs/*/record.json')]) - len(records)
+        keep = n and not records and runs.exists() and len(runs.read_text().splitlines()) > 1
+        if n: say(f"{n} runs in {self.folder/'runs'} are of another version or other settings and are left out.")
+        if not keep: self._collect(records, self._records('failed.json'))
+    return not keep
+
+@patch
+def collect(self:Study,
+    say=print # callable that is told of runs that are left out
+)->'Study':
+    "Write `runs.csv`, `queries.csv` and `study.json` from this study's runs; raises `ReIDError` rather than empty them."
+    if self._gather(say): return self
+    raise ReIDError(f"{self.folder}: no finished run has the settings of this study, so runs.csv, queries.csv and study.json are left "
+                    "as they are. Give the settings the runs were made with, or another folder.")
 
 @patch
 def _collect(self:Study, records, failed):
@@ -501,7 +538,7 @@ def _collect(self:Study, records, failed):
     queries = [_read_rows(f/'queries.csv').assign(**{k: r[k] for k in ('label', 'digest', 'seed')}) for f, r in records]
     with atomic_path(self.folder/'runs.csv') as tmp: pd.DataFrame(runs).to_csv(tmp, index=False)
     with atomic_path(self.folder/'queries.csv') as tmp: pd.concat([pd.DataFrame(), *queries]).to_csv(tmp, index=False)
-    note = self.shared() | dict(recipe=asdict(self.recipe), images=self.df.split.value_counts().to_dict(),
+    note = self.shared() | dict(recipe=_recipe_dict(self.recipe), images=self.df.split.value_counts().to_dict(),
                                 identities=self.df.groupby('split').pid.nunique().to_dict(),
                                 failed=[{k: r[k] for k in ('label', 'digest', 'seed', 'error')} for _, r in failed])
     with atomic_path(self.folder/'study.json') as tmp: tmp.write_text(json.dumps(note, indent=1))
@@ -872,7 +909,8 @@ def _timed(f, device):
 def training_step(row:AblationRow, recipe:Recipe, arch, n_ids:int, device, compile:bool=False):
     "A function that does one training step of `row` on a random batch, as `reid_learner` would."
     r = row.full_recipe(recipe)
-    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **r.head()).to(device).train()
+    head = r.head() | dict(ceil_pool='if_any' if r.ceil_pool else False)  # as `reid_learner`: not every network has a stem to pool
+    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **head).to(device).train()
     channels_last(net)
     loss = r.loss()
     if compile: net.compile()
