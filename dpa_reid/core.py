@@ -10,6 +10,7 @@ __all__ = ['ReIDError', 'DataError', 'ModelError', 'some', 'fit_state', 'version
 # %% ../nbs/00_core.ipynb #bd476de7
 import hashlib, multiprocessing, os, platform, time
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 import numpy as np, torch
@@ -58,14 +59,23 @@ def versions()->dict: # library -> version
     return {n: version(n) for n in ('dpa_reid', 'torch', 'torchvision', 'timm', 'fastai')} | dict(python=platform.python_version())
 
 # %% ../nbs/00_core.ipynb #ff2b051a
-def file_digest(
-    path # of a file
-)->str: # 64 hexadecimal digits
-    "SHA-256 of a file's bytes; raises `OSError` where it cannot be read."
+def _digest(path):
     h = hashlib.sha256()
     with open(path, 'rb') as f:
         while part := f.read(2**20): h.update(part)
     return h.hexdigest()
+
+@lru_cache(maxsize=2**18)
+def _kept_digest(path, *stamp): return _digest(path)
+
+def file_digest(
+    path # of a file
+)->str: # 64 hexadecimal digits
+    "SHA-256 of a file's bytes, read once per process as long as the file stays as it is; raises `OSError` where it cannot be read."
+    s = os.stat(path)
+    changed = max(s.st_mtime_ns, s.st_ctime_ns)
+    if time.time_ns() - changed < 2_000_000_000: return _digest(path)      # could change again within one tick of the disk's clock
+    return _kept_digest(str(path), s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 # %% ../nbs/00_core.ipynb #8b58158a
 def data_checksum(

@@ -832,7 +832,7 @@ def files_digest(
 )->list: # a digest for each, 32 bytes
     "Digests of the contents of files, in order; raises `DataError` for one that cannot be read."
     def digest(p):
-        try: return hashlib.sha256(Path(p).read_bytes() if read is None else read(p).contiguous().numpy()).digest()
+        try: return bytes.fromhex(file_digest(p)) if read is None else hashlib.sha256(read(p).contiguous().numpy()).digest()
         except OSError as e: raise DataError(f"{p}: cannot be read ({e}).") from e
     with ThreadPoolExecutor(n_workers) as ex: return list(ex.map(digest, paths))
 

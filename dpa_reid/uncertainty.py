@@ -198,7 +198,8 @@ def _skipped(scores):
     if not n[-1]: return []
     counted = scores[0].setting is not None and scores[0].setting['count_invalid']
     many = f'{n[0]:,}' if len(n) == 1 else f'{n[0]:,} to {n[-1]:,}'
-    return [f"{many} of {scores[0].n_queries:,} queries have no right image in the gallery and {'count as missed' if counted else 'are left out'}."]
+    have, done = ('has', 'counts as missed' if counted else 'is left out') if many == '1' else ('have', 'count as missed' if counted else 'are left out')
+    return [f"{many} of {scores[0].n_queries:,} queries {have} no right image in the gallery and {done}."]
 
 def _few(C):
     "A sentence where `C` clusters are too few, in a list: it goes into `notes`, and so into every repr, report and file."
