@@ -130,6 +130,12 @@ def check_docstrings():
     return bad
 
 
+def check_fuzz(n=200):
+    "Damaged and hostile inputs are read or refused in order: the first few of `.ci/fuzz.py`."
+    code, out = tool('python', root/'.ci'/'fuzz.py', '--n', n, '--workers', 1, OMP_NUM_THREADS='1')
+    return [out.strip()[-3000:]] if code else []
+
+
 def preload():
     "Import what nearly every notebook needs, before jobs are forked. The library itself is left to the notebooks."
     os.environ.update(MPLBACKEND='agg', OMP_NUM_THREADS='1')
@@ -209,7 +215,7 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_floors, check_docstrings)
+    checks = (check_generated, check_readme, check_evaluated, check_floors, check_docstrings, check_fuzz)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 

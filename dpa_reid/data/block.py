@@ -6,7 +6,7 @@
 __all__ = ['PIDize', 'pid_vocab', 'ManifestDatasets', 'reid_dls', 'default_workers', 'rows_by_identity', 'show_grid', 'eval_dl']
 
 # %% ../../nbs/34_data.block.ipynb #0fad9001
-import os, sys
+import sys
 import pandas as pd
 import matplotlib.pyplot as plt
 import torch
