@@ -1263,7 +1263,7 @@ class Worker:
 def run_all(jobs, n_workers, new_worker):
     "Try all `jobs` in a few processes, each replaced when it dies; yields `Result`s as they come."
     jobs, busy = iter(jobs), {}
-    for job, _ in zip(jobs, range(n_workers)):
+    for _, job in zip(range(n_workers), jobs):
         w = new_worker()
         w.give(job)
         busy[w.conn] = w

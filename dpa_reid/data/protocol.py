@@ -386,7 +386,7 @@ def read_split(
     if _checksum(head, body) != head.get('checksum'): raise DataError(f"{file}: was changed after it was written, its checksum does not match. Get it again from whoever made it.")
     try: table = pd.read_csv(StringIO(body), dtype=str, keep_default_na=False, index_col=False)
     except ValueError as e: raise DataError(f"{file}: its table cannot be read ({str(e).strip()}). Get it again from whoever made it.") from e
-    want = ['path', 'pid', *['junk'][:head['junk'] is not None], *(f'draw_{i}' for i in range(head['n_draws']))]
+    want = ['path', 'pid', *['junk'][:head['junk'] is not None], *(f'draw_{i}' for i in range(min(head['n_draws'], table.shape[1])))]
     if gone := [c for c in want if c not in table]: raise DataError(f"{file}: its table has no column {some(gone)}. Get it again from whoever made it.")
     return head, table
 
