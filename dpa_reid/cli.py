@@ -17,8 +17,8 @@ def _stop_early(*_):
 if os.path.basename(sys.argv[0]).startswith('dpa_'): signal.signal(signal.SIGINT, _stop_early)
 
 # %% ../nbs/72_cli.ipynb #93f128ea
-import argparse, inspect, json, time
-from dataclasses import asdict, replace
+import argparse, hashlib, inspect, json, time
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 import matplotlib.pyplot as plt, pandas as pd, torch
@@ -96,7 +96,9 @@ def command(f):
     "Makes `f` a console command: in a program that has its name it reads the command line and returns the exit code; anywhere else it stays a function."
     @wraps(f)
     def cmd(*args, **kwargs):
-        if args or kwargs or Path(sys.argv[0]).stem != f.__name__: return f(*args, **kwargs)
+        if args or kwargs or Path(sys.argv[0]).stem != f.__name__:
+            if kwargs.get('threads') is not None: set_threads(kwargs['threads'])
+            return f(*args, **kwargs)
         return run_command(f, sys.argv[1:])
     return cmd
 
@@ -109,7 +111,7 @@ def _pick(what, name, options):
 def _at_least(**options):
     "Raises `ReIDError` for a number below its least: name=(number, least)."
     for name, (v, least) in options.items():
-        if v is not None and v < least: raise ReIDError(f"--{name.replace('_', '-')} {v}: give a number from {least} up.")
+        if v is not None and v < least: raise ReIDError(f"--{name.lower().replace('_', '-')} {v}: give a number from {least} up.")
 
 def at_screen()->bool:
     "Whether a person is watching, so that progress bars make sense; in a log they would be noise."
@@ -212,24 +214,38 @@ def _folder_name(images, protocol, split, against, ranking):
     how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v]
     return '-'.join(filter(None, [images.name, Path(split).stem if split else None if protocol == 'auto' else protocol, *how, against and f'against-{Path(against).name}']))
 
+def _other_settings(out, settings):
+    "The names of the settings in which scores in the folder `out` differ; none where there are no scores, or scores that do not say."
+    file = Path(out)/'scores.json'
+    if not file.exists(): return []
+    try: was = dict(json.loads(file.read_text())['settings'])
+    except (ValueError, KeyError, TypeError):
+        print(f"note: {out} holds scores that do not say how they came about; they are written anew", file=sys.stderr)
+        return []
+    return [k for k, v in settings.items() if was.get(k) != v]
+
+def _default_folder(out, settings):
+    "The folder `out`; where it holds scores of other settings, such as those before a label was corrected, one beside it with a digest of the settings in its name."
+    if not _other_settings(out, settings): return out
+    return out.with_name(f'{out.name}-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:6]}')
+
 def _same_scores(
     out, # folder with scores, or none
     settings:dict # what is asked for now
 ):
     "Raises `ReIDError` where `out` holds scores of other settings."
-    file = Path(out)/'scores.json'
-    if not file.exists(): return
-    try: was = json.loads(file.read_text())['settings']
-    except (ValueError, KeyError, TypeError): was = {}
-    other = [k for k, v in settings.items() if was.get(k) != v]
+    other = _other_settings(out, settings)
     if other: raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another --out, or remove that folder.")
 
 # %% ../nbs/72_cli.ipynb #03c8de2b
 def _seen_note(result):
-    "A sentence where the network was trained on vehicles of the test, or where that cannot be known; in a list."
-    if result.seen is None: return ["The model does not say what it was trained on, so nobody can tell whether it has seen these vehicles."] if hasattr(result, 'source') else []
+    "A sentence where the network was trained on vehicles of the test, or where that cannot be known; in a list. A result of a training that has just ended needs none."
+    if result.source is None: return []
+    if result.seen is None: return [f"Whether {result.name} was trained on these vehicles cannot be known."]
     if not result.seen['images']: return []
-    return [f"TRAINED ON THESE VEHICLES: {result.seen['vehicles']} of {result.items.pid.nunique()} vehicles of this test were used to train the network. The score says nothing of others."]
+    known, n = result.seen, len(result.items)
+    return [f"TRAINED ON THESE VEHICLES: {result.name} was trained on {known['vehicles']} of the {result.items.pid.nunique()} vehicles of this test "
+            f"({known['test_images']} of {n} test images show them). Its score says nothing of others."]
 
 def _submit(file, model, images, own, bs, workers):
     "Embeds a hidden test and writes its rankings for the server."
@@ -240,15 +256,13 @@ def _submit(file, model, images, own, bs, workers):
     submit_hidden(file, emb, items)
     print(f"{file}: rankings of {int((items.split == 'query').sum()):,} queries among {int((items.split == 'gallery').sum()):,} images")
 
-def _report(result, why):
-    "Print what was scored, by which rule, and the scores."
+def _report(result, why, other=None):
+    "Print what was scored, by which rule, and the scores; what must be known of the network, and of the `other` it is compared with."
     n = {s: int((result.items.split == s).sum()) for s in ('query', 'gallery')}
-    skipped = int(sum(s.n_skipped for s in result.draws)/len(result.draws))
     said = f"{n['query']:,} queries, {n['gallery']:,} gallery images, {result.items.pid.nunique():,} vehicles; protocol {result.protocol.name} ({why})"
     if len(result.draws) > 1: said += f"; means over {len(result.draws)} draws"
-    if skipped: said += f"; {skipped} queries without a right image in the gallery were skipped"
     print(f'{said}\n\n{result}\n')
-    for s in [*_seen_note(result), *result.intervals.notes]: print(s)
+    for s in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals.notes]: print(s)
 
 # %% ../nbs/72_cli.ipynb #e99ef6a2
 @command
@@ -275,7 +289,6 @@ def dpa_eval(
 ):
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, one row per query."
     _at_least(workers=(workers, 0), expand=(expand, 0), queries=(queries, 1), bs=(bs, 1))
-    if threads is not None: set_threads(threads)
     how, images, own = ranking_options(rerank, expand, alpha, camaware), open_images(data, test), import_named(module) if module else None
     if submission: return _submit(submission, model, images, own, bs, loader_workers(workers))
     rule, why = pick_protocol(protocol, images, split)
@@ -283,17 +296,20 @@ def dpa_eval(
     if len(set(names)) < len(names): names = [str(model), str(against)]
     first, t = rule.draw(images.df), time.time()
     settings = dict(data=images.checksum(first[first.split.isin(['query', 'gallery'])], rule.junk), protocol=rule.describe(), ranking=how)
-    if out: settings['model'] = read_meta(model)['sha256']
-    out = Path(out) if out else Path(model)/'eval'/_folder_name(images, protocol, split, against, how)
-    _same_scores(out, settings)
+    if against: settings['against'] = read_meta(against)['sha256']
+    if out:
+        settings['model'] = read_meta(model)['sha256']
+        _same_scores(out, settings)
+    else: out = _default_folder(Path(model)/'eval'/_folder_name(images, protocol, split, against, how), settings)
+    out = Path(out)
     load = dict(attention=own, ranking=how, allow_seen=allow_seen, bs=bs, num_workers=loader_workers(workers), progress=at_screen())
     result = evaluate_model(model, images, rule, name=names[0], **load)
     other = evaluate_model(against, images, rule, name=names[1], **load) if against else None
-    _report(result, why)
+    _report(result, why, other)
     c = None if other is None else result.compare(other)
     if c: print(f'\n{comparison_table(c)}\n\n{c.sentence()}', *[n for n in c.notes if n not in result.intervals.notes], sep='\n')
     result.write(out, queries, settings=settings, why=why, data=dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out']),
-                 model=result.source['model'], comparison=c and {**c.to_dict(), 'against': other.source['model']}, seconds=round(time.time()-t, 1))
+                 model=result.source['model'], comparison=c and {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}, seconds=round(time.time()-t, 1))
     if report: result.interpretation().to_html(out/'report.html', other and other.interpretation(), queries=queries)
     print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png" + (', report.html' if report else ''))
     plain = 'of the first draw' if len(result.draws) > 1 else 'of the plain ranking' if rerank or expand else ''
@@ -317,6 +333,12 @@ def _own_recipe(name, **lines):
 def _start_from(init):
     "Keyword arguments of `reid_learner` for what `--init` says."
     return dict(pretrained=init == 'imagenet', weights=None if init in ('imagenet', 'none') else init)
+
+def _started(out, settings, fresh, workers):
+    "Starts a run, or lets it go on with the threads and loader processes it began with; as `start_run`, whether it is finished."
+    machine = how_computed(out, fresh, threads=torch.get_num_threads(), workers=workers)
+    set_threads(machine['threads'])
+    return start_run(out, settings, fresh, machine)
 
 # %% ../nbs/72_cli.ipynb #01096dd0
 @command
@@ -348,14 +370,15 @@ def dpa_train(
 ):
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     _at_least(workers=(workers, 0), eval_every=(eval_every, 1))
-    if threads is not None: set_threads(threads)
     rec, at = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, freeze=freeze, size=size, P=p, K=k), _stage_numbers(stages)
     att, images = import_named(module) if module else _pick('attention', attention, attentions), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
-    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages, init=init, seed=seed, protocol=rule.describe(), **asdict(rec))
+    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages, init=init, seed=seed, protocol=rule.describe(), **rec.to_dict())
     rule.draw(images.df)                                         # what cannot be scored is refused before anything is written
-    if start_run(out, settings, fresh): return _say_finished(out)
-    result = train_run(images, out, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=loader_workers(workers), bar=at_screen(), keep=keep,
+    workers = loader_workers(workers)
+    if _started(out, settings, fresh, workers): return _say_finished(out)
+    workers = json.loads((Path(out)/'run.json').read_text())['workers']
+    result = train_run(images, out, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=workers, bar=at_screen(), keep=keep,
                        eval_every=eval_every or max(1, rec.epochs//6))
     print()
     _report(result, why)
@@ -412,7 +435,6 @@ def dpa_tables(
 ):
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty beside the paper's numbers."
     _at_least(seeds=(seeds, 1), workers=(workers, 0))
-    if threads is not None: set_threads(threads)
     chosen, rec, images = _pick_tables(table), _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
     study = Study(out, images.df, rec, arch, **_start_from(init), read=images.read, protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
@@ -446,10 +468,9 @@ def dpa_demo(
     fresh:bool=False, # start over, whatever is in `out`
 ):
     "Draw vehicles, train a small network on some of them, and find the others again."
-    if threads is not None: set_threads(threads)
     t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3), []
-    settings = dict(ids=ids, images=images, arch=arch, seed=seed, **asdict(recipe))
-    if start_run(out, settings, fresh): return _say_finished(out)
+    settings = dict(ids=ids, images=images, arch=arch, seed=seed, **recipe.to_dict())
+    if _started(out, settings, fresh, 0): return _say_finished(out)
     synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2, n_workers=n_cores()-1, progress=at_screen())
     def before(learn, df):
         untrained.append(score(learn.model, df, size=size, progress=at_screen(), verify=False)[0])

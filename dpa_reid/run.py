@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['Images', 'test_option', 'open_images', 'ranking_options', 'Evaluation', 'evaluate', 'text_table', 'comparison_table',
-           'import_named', 'load_for_eval', 'left_out', 'seen_in_training', 'evaluate_model', 'start_run', 'finish_run',
-           'EpochLines', 'loader_workers', 'train_run']
+           'import_named', 'load_for_eval', 'left_out', 'seen_in_training', 'evaluate_model', 'how_computed',
+           'start_run', 'finish_run', 'EpochLines', 'loader_workers', 'train_run']
 
 # %% ../nbs/68_run.ipynb #d5ecd4a2
-import hashlib, importlib, inspect, json, os, sys, time
+import hashlib, importlib, inspect, json, os, shutil, sys, time
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
@@ -129,7 +129,8 @@ class Evaluation:
     ranking:dict # as `ranking_options` gives it
     draws:DrawScores # `RetrievalScores` of each draw
     name:str='' # of the model, for comparisons
-    seen:dict=None # images and vehicles of the test that the network was trained on; None where that is not known
+    seen:dict=None # what of the test the network was trained on, as `seen_in_training` gives it; None where that cannot be known
+    source:dict=None # the model that made the embeddings, and the images that were left out; None for embeddings of no saved model
 
     @property
     def rule(self):
@@ -261,15 +262,23 @@ def import_named(
     except ImportError as e: raise ReIDError(f"--module {text}: {module} cannot be imported ({e}). The working folder is searched first, then what is installed.") from e
     except AttributeError: raise ReIDError(f"--module {text}: the module {module} has no {name}.") from None
 
+def _own_attention(model, attention):
+    "The attention to build the network of a model folder with: `attention`, with the options that the folder notes, or None where the folder names a layer of the library."
+    spec = read_meta(model)['network'].get('attention')
+    name = spec.get('callable') if isinstance(spec, dict) else None
+    if not isinstance(name, str) or name in known_layers(): return None
+    if attention is None:
+        raise ModelError(f"{model}: its attention {name} is not part of the library. Name the class with --module, such as "
+                         f"--module my_package.attention:{name.rpartition('.')[2]}; in Python, pass it as `attention`.")
+    if not isinstance(attention, type) or to_spec(attention)['callable'] == name: return attention
+    return partial(attention, *from_spec(spec.get('args', [])), **from_spec(spec.get('kwargs', {})))       # the same class under the name of another module
+
 def load_for_eval(
     model, # a model folder
     attention=None # your own attention, where the network was trained with it
 )->tuple: # network, and the content of model.json
     "A network ready to embed; raises `ModelError` where the folder does not say what images it takes."
-    said = read_meta(model)['network'].get('attention')
-    used = said.get('callable', '') if isinstance(said, dict) else ''
-    own = attention if attention is not None and used == to_spec(attention)['callable'] else None
-    net, meta = load_net(model, device=default_device(), attention=own)
+    net, meta = load_net(model, device=default_device(), attention=_own_attention(model, attention))
     absent = [k for k in ('size', 'mean', 'std') if not meta.get(k)]
     if absent: raise ModelError(f"{model}: model.json does not say the {' and '.join(absent)} of its images. Save it with `learn.save_model`, or give `save_net` these.")
     return net, meta
@@ -286,13 +295,13 @@ def seen_in_training(
     meta:dict, # description of a model, as `read_meta` gives it
     images:Images, # the images of the test, and any others of the same vehicles
     rows:pd.DataFrame # query and gallery rows
-)->dict: # `images` and `vehicles` of the test that the network was trained on, and their `paths`; None where the model does not say
+)->dict: # `vehicles` of the test that were trained on, by how many `images` of any role, and the `test_images` that show them, with their `paths`; None where it cannot be known
     "Which vehicles of a test the network knows: those with an image, of any role, that it was trained on."
     same = images.df[images.df.pid.isin(rows.pid)]
     known = trained_on(meta, same, images.read)
     if known is None: return None
     mine = rows[rows.pid.isin(same.pid[known])]
-    return dict(images=len(mine), vehicles=int(mine.pid.nunique()), paths=mine.path.tolist())
+    return dict(images=int(known.sum()), vehicles=int(mine.pid.nunique()), test_images=len(mine), paths=mine.path.tolist())
 
 def evaluate_model(
     model, # a model folder
@@ -309,32 +318,51 @@ def evaluate_model(
     rows = first[first.split.isin(['query', 'gallery'])]
     seen = seen_in_training(read_meta(model), images, rows)
     if seen and seen['images'] and not allow_seen:
-        raise ReIDError(f"{model}: was trained on {seen['vehicles']} of the {rows.pid.nunique()} vehicles of this test ({seen['images']} of {len(rows)} images), "
+        raise ReIDError(f"{model}: was trained on {seen['vehicles']} of the {rows.pid.nunique()} vehicles of this test ({seen['test_images']} of {len(rows)} test images show them), "
                         "so its score would say nothing of other vehicles. Score it on others, or pass --allow-seen, which marks the score.")
     net, meta = load_for_eval(model, attention)
     emb, items = cached_embeddings(net, first, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache',
                                    read=images.read, junk=protocol.junk, **kwargs)
     out = evaluate(emb, items, protocol, name=name or Path(model).name, **(ranking or {}))
-    out.seen, told = seen, None if seen is None else {k: seen[k] for k in ('images', 'vehicles')}
+    out.seen, told = seen, None if seen is None else {k: v for k, v in seen.items() if k != 'paths'}
     out.source = dict(model=dict(path=str(model), sha256=meta['sha256'], trained_on=told), left_out=left_out(rows, items))
     return out
 
 # %% ../nbs/68_run.ipynb #650c51ec
+def _forget(folder):
+    "Removes all that a run wrote into its folder, and what was made of its network."
+    if (folder/'run.json').exists():                                       # else these folders are somebody else's
+        for f in ('eval', 'cache', 'rankings'): shutil.rmtree(folder/f, ignore_errors=True)
+    for f in ('checkpoint.pth', 'scores.json', 'queries.csv', 'cmc.png', 'ranking.png', 'model.json', 'weights.safetensors', 'run.json'): (folder/f).unlink(missing_ok=True)
+
+def how_computed(
+    folder, # the run's folder
+    fresh:bool=False, # as in `start_run`
+    **now # `threads` and `workers` as they would be now
+)->dict: # the same names; of an unfinished run, the numbers it began with
+    "On what depends how sums are rounded and which random numbers an image gets: a run goes on with the numbers it began with, so that an interruption changes nothing."
+    note = Path(folder)/'run.json'
+    if fresh or not (Path(folder)/'checkpoint.pth').exists() or not note.exists(): return now
+    was = json.loads(note.read_text())
+    out = now if was.get('finished') else {k: was.get(k, v) for k, v in now.items()}
+    if out != now: print(f"{folder}: goes on as it began, with {', '.join(f'{v} {k}' for k, v in out.items())}")
+    return out
+
 def start_run(
     folder, # the run's folder
     settings:dict, # what was asked for now, as plain data
-    fresh:bool=False # forget what is there
+    fresh:bool=False, # forget what is there
+    machine:dict=None # how it is computed, as `how_computed` gives it; noted, and free to differ when a finished run is asked for again
 )->bool: # whether this very run is finished
     "Notes the settings in `run.json`; raises `ReIDError` where a run of other settings is in the folder."
     folder, note, settings = Path(folder), Path(folder)/'run.json', json.loads(json.dumps(settings))
-    if fresh:
-        for f in ('checkpoint.pth', 'run.json', 'scores.json', 'queries.csv', 'model.json', 'weights.safetensors'): (folder/f).unlink(missing_ok=True)
+    if fresh: _forget(folder)
     was = json.loads(note.read_text()) if note.exists() else {}
     if was and (was.get('finished') or (folder/'checkpoint.pth').exists()):
         other = [f"{k} was {was[k]!r}, is {v!r}" for k, v in settings.items() if k in was and was[k] != v]
         if other: raise ReIDError(f"{folder}: {'a finished' if was.get('finished') else 'an unfinished'} run of other settings is here ({'; '.join(other)}). Use the same, another --out, or --fresh to start over.")
         if was.get('finished') and (folder/'scores.json').exists() and (folder/'model.json').exists(): return True
-    with atomic_path(note) as tmp: tmp.write_text(json.dumps(settings, indent=1))
+    with atomic_path(note) as tmp: tmp.write_text(json.dumps({**settings, **(machine or {})}, indent=1))
     return False
 
 def finish_run(
@@ -382,6 +410,12 @@ def loader_workers(
     if n is not None: return n
     return 0 if default_device().type == 'cpu' else default_workers()
 
+def _images_line(net):
+    "The images that a network is given, in one line: size, interpolation and normalization."
+    d = net.data_config
+    numbers = lambda k: ', '.join(f'{v:.3g}' for v in d[k])
+    return f"images of {d['input_size'][1]} x {d['input_size'][2]} pixels, {d['interpolation']} interpolation; mean {numbers('mean')}, deviation {numbers('std')}"
+
 @contextmanager
 def _lines(learn, bar):
     "The context of a fit whose epochs `EpochLines` prints, with or without a bar."
@@ -408,8 +442,10 @@ def train_run(
     set_seed(seed)
     first, t = protocol.draw(images.df), time.time()
     df = first if images.read else drop_unreadable(first)                  # decoded once, for training and scoring alike
-    dls = recipe.dls(df, num_workers=workers, seed=seed, read=images.read, junk=protocol.junk, verify=False)
+    starts = dict(arch=arch, weights=weights) if pretrained or weights else {}             # such weights want the images they were made for
+    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, read=images.read, junk=protocol.junk, verify=False)
     learn = reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained, weights=weights, junk=protocol.junk)
+    print(_images_line(learn.model))
     more, checkpoint = before(learn, df) if before else {}, Checkpoint(Path(out)/'checkpoint.pth')
     start = checkpoint.resume(learn)
     if start: print(f'{out}: goes on after epoch {start} of {recipe.epochs}')
@@ -418,6 +454,6 @@ def train_run(
     learn.save_model(out, seed=seed)
     _, items, emb = score(learn.model, df, size=recipe.size, junk=protocol.junk, num_workers=workers, read=images.read, progress=bar, verify=False)
     result = evaluate(emb, items, protocol, name=Path(out).name)
-    result.write(out, recipe=asdict(recipe), data=dict(path=str(images.path), dataset=images.dataset, left_out=left_out(first, df)), seconds=round(time.time()-t, 1), **more)
+    result.write(out, recipe=recipe.to_dict(), data=dict(path=str(images.path), dataset=images.dataset, left_out=left_out(first, df)), seconds=round(time.time()-t, 1), **more)
     finish_run(out, keep)
     return result
