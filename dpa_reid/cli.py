@@ -291,6 +291,7 @@ def dpa_eval(
     _at_least(workers=(workers, 0), expand=(expand, 0), queries=(queries, 1), bs=(bs, 1))
     how, images, own = ranking_options(rerank, expand, alpha, camaware), open_images(data, test), import_named(module) if module else None
     if submission: return _submit(submission, model, images, own, bs, loader_workers(workers))
+    if against and Path(against).resolve() == Path(model).resolve(): raise ReIDError(f"--against {against}: is the model itself. Give another model's folder.")
     rule, why = pick_protocol(protocol, images, split)
     names = [Path(m).name for m in (model, against) if m]
     if len(set(names)) < len(names): names = [str(model), str(against)]
@@ -312,8 +313,9 @@ def dpa_eval(
                  model=result.source['model'], comparison=c and {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}, seconds=round(time.time()-t, 1))
     if report: result.interpretation().to_html(out/'report.html', other and other.interpretation(), queries=queries)
     print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png" + (', report.html' if report else ''))
-    plain = 'of the first draw' if len(result.draws) > 1 else 'of the plain ranking' if rerank or expand else ''
-    if plain: print(f"scores.json, queries.csv and cmc.png hold what was asked for; ranking.png and report.html are {plain}.")
+    plain = 'first draw' if len(result.draws) > 1 else 'plain ranking' if rerank or expand else ''
+    pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
+    if plain: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the {plain}.")
 
 # %% ../nbs/72_cli.ipynb #c9bad7cd
 attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None), se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
@@ -390,7 +392,8 @@ def _say_finished(out):
     scores = json.loads((Path(out)/'scores.json').read_text())
     span = lambda v, low, high: (f'{100*v:.1f}%', '' if low is None else f'{100*low:.1f} to {100*high:.1f}')
     rows = [(m, *span(*r)) for m, r in scores['intervals']['scores'].items()]
-    print(f"{out}: this run is finished. --fresh trains it again.\n\n{text_table([('', 'score', '95% interval'), *rows])}")
+    table = text_table([('', 'score', '95% interval'), *rows])
+    print(f"{out}: this run is finished. --fresh trains it again.", '', table, *scores['intervals'].get('notes', []), sep='\n')
 
 # %% ../nbs/72_cli.ipynb #335ae57f
 def _pick_tables(text):

@@ -204,7 +204,7 @@ def load_remark(
     busy = busy_cores() if busy is None else busy
     if busy < n_cores() - .3: return ''
     return (f"Other processes keep all {n_cores()} cores of this machine busy: expect everything to be slow. "
-            "Wait for them, or give each process fewer threads.")
+            "Wait for them, or give each process fewer threads (--threads, or OMP_NUM_THREADS).")
 
 # %% ../nbs/00_core.ipynb #ee5b3477
 def _sync(path):

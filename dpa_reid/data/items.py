@@ -988,7 +988,7 @@ def read_dataset(
     "Read whatever is at `path`; raises `DataError` where its layout is unknown, and as the readers do."
     path = Path(path)
     if path.is_file(): return read_manifest(path, **kwargs)
-    if not path.exists(): raise DataError(f"{path}: there is no such folder. Give the folder of a data set, or a CSV with {', '.join(columns)}.")
+    if not path.exists(): raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or a CSV with {', '.join(columns)}.")
     if (known := which_dataset(path)): return known.read(path, odd=odd, **kwargs)
     if (path/'labels.csv').is_file(): return read_manifest(path/'labels.csv', **kwargs)
     inside = [n for n in names_in(path, 'a data set') if n.endswith('/') and which_dataset(path/n)]
