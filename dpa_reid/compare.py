@@ -388,11 +388,6 @@ def _learner(self:Study, row, seed):
     return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
                         pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
 
-@patch(as_prop=True)
-def _rule(self:Study):
-    "The protocol for the rows that were embedded, whose roles are drawn already where there is one draw."
-    return self.protocol if self.protocol.n_draws > 1 else replace(self.protocol, rule=Marked())
-
 @patch
 def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     "Train and score one run in its folder, from its last epoch if it was interrupted."
@@ -409,7 +404,7 @@ def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     learn.save_model(folder, seed=seed)
     _, items, embs = score(learn.model, self.drawn, size=size, junk=self.protocol.junk, num_workers=self.workers,
                            read=self.read, verify=False, progress=False)
-    draws = over_draws(items, self._rule, embs, evaluate_retrieval)
+    draws = over_draws(items, self.protocol.once_drawn(), embs, evaluate_retrieval)
     self.record(row, seed, draws, watch.sums, device_note(device), sum(p.numel() for p in learn.model.parameters()))
     _sweep(folder, done=True)
 

@@ -10,7 +10,7 @@ __all__ = ['Images', 'test_option', 'open_images', 'ranking_options', 'Evaluatio
 # %% ../nbs/68_run.ipynb #d5ecd4a2
 import hashlib, importlib, inspect, json, os, shutil, sys, time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
@@ -73,7 +73,7 @@ def open_images(
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt':
         pack = open_pack(path)
-        return Images(path, pack.manifest, pack.read, pack.dataset, None, pack.meta['sha256'])
+        return Images(path, pack.of(), pack.read, pack.dataset, None, pack.meta['sha256'])
     known = which_dataset(path) if path.is_dir() else None
     df = read_dataset(path, **option) if path.is_dir() else read_manifest(path)
     return Images(path, df, None, known.name if known else None, test)
@@ -133,11 +133,6 @@ class Evaluation:
     source:dict=None # the model that made the embeddings, and the images that were left out; None for embeddings of no saved model
 
     @property
-    def rule(self):
-        "The protocol for the rows in `items`, whose roles are drawn already where there is one draw."
-        return self.protocol if self.protocol.n_draws > 1 else replace(self.protocol, rule=Marked())
-
-    @property
     def title(self):
         "The name, with a mark where the network was trained on vehicles of the test."
         return self.name + (' (TRAINED ON THESE VEHICLES)' if self.seen and self.seen['images'] else '')
@@ -145,7 +140,7 @@ class Evaluation:
     @cached_property
     def verification(self):
         "True positive rates of the first draw, by the ranking asked for, as plain data; a note where there are no wrong pairs."
-        try: return over_draws(self.items, replace(self.rule, n_draws=1), self.emb, _scorer(tpr_at_fpr, self.ranking))[0].to_dict()
+        try: return over_draws(self.items, replace(self.protocol.once_drawn(), n_draws=1), self.emb, _scorer(tpr_at_fpr, self.ranking))[0].to_dict()
         except ReIDError as e: return dict(notes=[str(e)])
 
     @cached_property
@@ -163,7 +158,7 @@ def evaluate(
     "Scores embeddings under all draws of a protocol; raises `ReIDError` where nothing can be scored."
     how = ranking_options(**ranking)
     self = Evaluation(emb, items, protocol, how, None, name)
-    self.draws = over_draws(items, self.rule, emb, _scorer(evaluate_retrieval, how))
+    self.draws = over_draws(items, protocol.once_drawn(), emb, _scorer(evaluate_retrieval, how))
     return self
 
 # %% ../nbs/68_run.ipynb #469fa5d1
@@ -205,7 +200,7 @@ def comparison_table(
 @patch(as_prop=True)
 def queries(self:Evaluation)->pd.DataFrame:
     "As `query_table`: one row per draw and query, with `ap`, `inp`, `first` (rank of the first right image) and `positives`."
-    table = query_table(self.items, self.rule, self.draws)
+    table = query_table(self.items, self.protocol.once_drawn(), self.draws)
     return table.assign(seen=table.path.isin(self.seen['paths'])) if self.seen and self.seen['images'] else table
 
 # %% ../nbs/68_run.ipynb #a5a6f691

@@ -9,7 +9,7 @@ __all__ = ['cross_camera', 'cross_view', 'no_junk', 'count_pairs', 'Marked', 'Pr
            'Explanation', 'explain']
 
 # %% ../../nbs/31_data.protocol.ipynb #db88518d
-import hashlib, json, os
+import hashlib, json
 import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from dataclasses import dataclass, field, replace
@@ -113,6 +113,12 @@ def draws(self:Protocol,
 ): # iterator over manifests
     "The manifests of all draws."
     return (self.draw(df, i) for i in range(self.n_draws))
+
+# %% ../../nbs/31_data.protocol.ipynb #4a41685f
+@patch
+def once_drawn(self:Protocol)->Protocol:
+    "The protocol for rows that come from its first `draw`: with one draw it takes the roles they have, with several it is itself."
+    return self if self.n_draws > 1 else replace(self, rule=Marked())
 
 # %% ../../nbs/31_data.protocol.ipynb #e2f871a7
 def _word(column): return {'camid': 'camera'}.get(column, column)

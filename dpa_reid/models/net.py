@@ -7,7 +7,7 @@ __all__ = ['ReIDNet', 'to_spec', 'known_layers', 'from_spec', 'reid_net', 'reid_
            'released_names', 'load_released']
 
 # %% ../../nbs/22_models.net.ipynb #ded0a3fc
-import copy, importlib, json, math, pkgutil, warnings
+import copy, importlib, json, pkgutil, warnings
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
