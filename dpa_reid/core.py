@@ -8,7 +8,7 @@ __all__ = ['ReIDError', 'DataError', 'ModelError', 'some', 'fit_state', 'version
            'default_threads', 'set_threads', 'load_remark', 'atomic_path', 'max_pixels', 'open_image', 'rgb_image']
 
 # %% ../nbs/00_core.ipynb #bd476de7
-import hashlib, multiprocessing, os, platform, time
+import ctypes, hashlib, multiprocessing, os, platform, time
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
@@ -194,7 +194,14 @@ def set_threads(
     os.environ['OMP_NUM_THREADS'] = str(n)
     return n
 
-if multiprocessing.parent_process() is not None: set_threads()
+def _return_memory():
+    "Has freed blocks above 1 MiB go back to the system at once. glibc raises that limit to 32 MiB as it runs, and then keeps them."
+    try: ctypes.CDLL(None).mallopt(-3, 2**20)                   # M_MMAP_THRESHOLD
+    except (AttributeError, OSError, TypeError): pass           # another C library, which has no such limit
+
+if multiprocessing.parent_process() is not None:
+    set_threads()
+    _return_memory()
 
 # %% ../nbs/00_core.ipynb #5e4a29e5
 def load_remark(
