@@ -258,8 +258,9 @@ def _submit(file, model, images, own, bs, workers):
 
 def _report(result, why, other=None):
     "Print what was scored, by which rule, and the scores; what must be known of the network, and of the `other` it is compared with."
-    n = {s: int((result.items.split == s).sum()) for s in ('query', 'gallery')}
-    said = f"{n['query']:,} queries, {n['gallery']:,} gallery images, {result.items.pid.nunique():,} vehicles; protocol {result.protocol.name} ({why})"
+    by = result.items.groupby('split').pid
+    n, ids = by.size(), by.nunique()
+    said = f"{n['query']:,} queries and {n['gallery']:,} gallery images of {ids['query']:,} and {ids['gallery']:,} vehicles; protocol {result.protocol.name} ({why})"
     if len(result.draws) > 1: said += f"; means over {len(result.draws)} draws"
     print(f'{said}\n\n{result}\n')
     for s in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals.notes]: print(s)

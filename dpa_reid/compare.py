@@ -904,8 +904,7 @@ def _timed(f, device):
 def training_step(row:AblationRow, recipe:Recipe, arch, n_ids:int, device, compile:bool=False):
     "A function that does one training step of `row` on a random batch, as `reid_learner` would."
     r = row.full_recipe(recipe)
-    head = r.head() | dict(ceil_pool='if_any' if r.ceil_pool else False)  # as `reid_learner`: not every network has a stem to pool
-    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **head).to(device).train()
+    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **r.head()).to(device).train()
     channels_last(net)
     loss = r.loss()
     if compile: net.compile()

@@ -272,7 +272,7 @@ def open_image(
             yield im
     except Exception as e:                                # a damaged file may raise anything at all in a decoder
         why = "it has too many pixels" if isinstance(e, Image.DecompressionBombError) else str(e) or type(e).__name__
-        raise DataError(f"{file}: cannot be read as an image ({why}). `drop_unreadable` finds such files before training.") from e
+        raise DataError(f"{file}: cannot be read as an image ({why}). `dpa_check` finds such files before training.") from e
 
 # %% ../nbs/00_core.ipynb #7063efe8
 def rgb_image(

@@ -77,7 +77,7 @@ def numbered(
 def _prepared(df):
     "A copy of the manifest, renumbered, with columns `vid` and `cam` from 1 up; raises `DataError` where a column is missing."
     absent = [c for c in ('path', 'pid', 'camid', 'split') if c not in df]
-    if absent: raise DataError(f"the manifest has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or rename yours with `df.rename(columns=...)`.")
+    if absent: raise DataError(f"the manifest has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or give yours this name.")
     df = df.reset_index(drop=True)
     return df.assign(vid=numbered(df.pid, 1), cam=numbered(df.camid, 1))
 

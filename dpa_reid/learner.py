@@ -146,7 +146,7 @@ def loss(self:Recipe)->ReIDLoss:
 @patch
 def head(self:Recipe)->dict:
     "Keyword arguments for `reid_net`: the stem, the pooling and the classifier."
-    return dict(ceil_pool=self.ceil_pool, gem=dict(p=self.gem_p, learnable=self.gem_learnable), classifier=CosineLinear if self.circle else IDLinear)
+    return dict(ceil_pool='if_any' if self.ceil_pool else False, gem=dict(p=self.gem_p, learnable=self.gem_learnable), classifier=CosineLinear if self.circle else IDLinear)
 
 # %% ../nbs/52_learner.ipynb #019647ce
 @patch
@@ -305,9 +305,9 @@ def reid_learner(
     _refuse_processes()
     device = torch.device(dls.device or 'cpu')
     parts = dict(pool=pool, classifier=classifier)
-    own = dict(ceil_pool=ifnone(ceil_pool, 'if_any' if recipe.ceil_pool else False)) | {k: v for k, v in parts.items() if v is not None}
+    own = recipe.head() | {k: v for k, v in (parts | dict(ceil_pool=ceil_pool)).items() if v is not None}
     net = reid_net(arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights, last_stride=last_stride,
-                   **{**recipe.head(), **own})
+                   **own)
     if own['ceil_pool'] == 'if_any': _ceil_remark(net, recipe)
     if head: _own_head(net, head, dls.c, **parts)
     _check_images(net, dls, pretrained, weights)
@@ -389,7 +389,7 @@ def _image_digests(df, read):
         except OSError: yield None
 
 def _join(digests):
-    "A set of digests as one text for JSON, in order of their size."
+    "A set of digests as one text for JSON, sorted."
     return base64.b64encode(b''.join(sorted(digests))).decode()
 
 def _split(text):

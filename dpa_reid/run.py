@@ -49,6 +49,7 @@ class Images:
         "A short name for folders: that of the data set's folder, of the pack, or of the CSV's folder, and the test's."
         path = self.path.resolve()
         name = path.name if path.is_dir() else path.stem if path.suffix == '.pt' else path.parent.name
+        if path.suffix == '.csv' and path.stem != 'labels': name += f'-{path.stem}'
         return '-'.join(filter(None, [name, self.test]))
 
 # %% ../nbs/68_run.ipynb #b895f0bc

@@ -205,7 +205,7 @@ def _few(C):
     "A sentence where `C` clusters are too few, in a list: it goes into `notes`, and so into every repr, report and file."
     if C >= FEW_IDENTITIES: return []
     if C == 1: return ["One identity: no interval can be given."]
-    return [f"Only {C} identities: below {FEW_IDENTITIES} an interval hangs on which few vehicles were met, and cannot be trusted."]
+    return [f"Only {C} identities: below {FEW_IDENTITIES} an interval depends on which few vehicles were met, and cannot be trusted."]
 
 # %% ../nbs/43_uncertainty.ipynb #176ace74
 def _frames(K, names, *columns):

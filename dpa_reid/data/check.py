@@ -449,7 +449,7 @@ def _cameras(case):
 # %% ../../nbs/36_data.check.ipynb #6eaf8b9c
 def _protocol(case):
     "Whether the protocol fits, and queries without a positive."
-    if set(case.df.split) == {'train'}: yield Finding('note', 'protocol', 0, "there are only train rows, so nothing can be scored", "held_out() makes a test set of some identities."); return
+    if set(case.df.split) == {'train'}: yield Finding('warning', 'protocol', 0, "there are only train rows, so nothing can be scored", "--protocol held_out makes a test set of some identities."); return
     if case.role is None: yield Finding('error', 'protocol', 0, case.problem); return
     d = case.df.assign(split=case.role)
     n = count_pairs(d, case.protocol.junk)
@@ -465,7 +465,7 @@ def _unreadable(case):
     bad = ~case.looks.error.isin(['', 'missing'])
     why = ', '.join(f'{n} {e}' for e, n in case.looks.error[bad].value_counts().items())
     yield from _image_rows(case, 'error', 'unreadable images', bad, f"{bad.sum():,} of {len(bad):,} images cannot be read ({why})",
-                           "Copy them again, or save them as 8 bits; `drop_unreadable` leaves their rows out.")
+                           "Copy them again, or save them as 8 bits; training leaves their rows out.")
     blank = case.looks.flat & (case.looks.error == '')
     yield from _image_rows(case, 'warning', 'blank images', blank, f"{_num(blank.sum(), 'image')} {_verb(blank.sum())} of one color",
                            "Leave them out.")

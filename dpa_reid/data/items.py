@@ -38,14 +38,22 @@ def _need_utf8(names, where):
                     "unpack it again, with `unzip -O gbk` for instance, or rename them with `convmv -f gbk -t utf8 -r --notest`.")
 
 # %% ../../nbs/30_data.items.ipynb #19bc1cf2
+def _need_columns(df, where):
+    "Raises `DataError` where one of the four columns is absent, or all of them are in one."
+    absent = [c for c in columns if c not in df]
+    if not absent: return
+    only = str(df.columns[0])
+    mark = next((m for m in (';', '\t', '|') if len(df.columns) == 1 and m in only), None)
+    if mark: raise DataError(f"{where}: its columns are separated by {mark!r}. Save it with commas.")
+    raise DataError(f"{where}: has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or give yours this name.")
+
 def check_columns(
     df:pd.DataFrame, # manifest
     where='the manifest' # its name in messages
 )->pd.DataFrame: # `df`
     "Raises `DataError` where a column, a value or a known split is missing."
     if len(df) == 0: raise DataError(f"{where}: holds no rows. Give it one row an image, with columns {', '.join(columns)}.")
-    absent = [c for c in columns if c not in df]
-    if absent: raise DataError(f"{where}: has no column {some(absent)}; it has {some(df.columns, 12)}. Add it, or rename yours with `df.rename(columns=...)`.")
+    _need_columns(df, where)
     for c in columns:
         if df[c].isna().any(): raise DataError(f"{where}: {int(df[c].isna().sum())} rows have no {c}, the first is row {df[c].isna().to_numpy().argmax()}. Fill them in or leave the rows out.")
     for c in ('path', 'pid'): _need_utf8(df[c].unique(), where)
@@ -57,6 +65,10 @@ def check_columns(
     return df
 
 # %% ../../nbs/30_data.items.ipynb #f41c2044
+def _or_hold_out(df, s):
+    "The other way out where all rows are for training."
+    return '' if s == 'train' or set(df.split) != {'train'} else ", or hold identities out for the test: --protocol held_out"
+
 def check_splits(
     df:pd.DataFrame, # manifest
     needs=splits, # splits that must hold rows
@@ -65,7 +77,7 @@ def check_splits(
     "Raises `DataError` where a split in `needs` is empty, with the number of rows in the others."
     for s in needs:
         if (df.split == s).any(): continue
-        todo = f"A protocol draws query and gallery from the test rows: `one_gallery().draw(df)`." if s != 'train' and (df.split == 'test').any() else f"Mark some rows as {s} in its column split."
+        todo = f"A protocol draws query and gallery from the test rows: --protocol one_gallery, or `one_gallery().draw(df)`." if s != 'train' and (df.split == 'test').any() else f"Mark some rows as {s} in its column split{_or_hold_out(df, s)}."
         raise DataError(f"{where}: has no {s} rows, only {', '.join(f'{n} {k}' for k, n in df.split.value_counts().items())}. {todo}")
     return df
 
@@ -88,7 +100,7 @@ def check_files(
 )->pd.DataFrame: # `df`
     "Raises `DataError` where an image file is missing, or one file is in two splits or under two identities or cameras."
     gone = missing_files(df.path)
-    if gone: raise DataError(f"{where}: {len(gone)} of {len(df)} image files are missing: {some(gone)}. Paths are relative to the CSV's folder; give another with `root=`.")
+    if gone: raise DataError(f"{where}: {len(gone)} of {len(df)} image files are missing: {some(gone)}. Paths are relative to the CSV's folder (in Python, to `root=` if given).")
     return check_once(df, where)
 
 # %% ../../nbs/30_data.items.ipynb #6c2a1ac0

@@ -195,12 +195,18 @@ def _parse(f):
         raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and `n_ids`, and `sha256`).")
     return meta
 
+def _why_no_model(folder):
+    "Why a folder is no model folder, and what to do."
+    if not folder.exists(): return "there is no such folder. Give a model folder, as `dpa_train` or `save_net` write it."
+    if (folder/'checkpoint.pth').exists(): return "holds a training that is not finished. Give its `dpa_train` command again, which goes on from its last epoch."
+    return "holds no model.json, so it is no model folder. `dpa_train` and `save_net` write them."
+
 def read_meta(
     folder # a model folder
 )->dict: # the content of `model.json`
     "The description in a model folder; `ModelError` where it is missing, damaged, or no such description."
     f = Path(folder)/'model.json'
-    if not f.is_file(): raise ModelError(f"{folder}: holds no model.json, so it is no model folder. `save_net` and `dpa_train` write them.")
+    if not f.is_file(): raise ModelError(f"{folder}: {_why_no_model(Path(folder))}")
     meta = _parse(f)
     if meta.get('format') != 1:
         raise ModelError(f"{f}: has format {str(meta.get('format'))[:50]}, and this version of dpa_reid ({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
