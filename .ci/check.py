@@ -80,6 +80,16 @@ def check_evaluated():
     return [f'{p.relative_to(root)}: has {m}' for p in notebooks() for m in re.findall(r'#\|\s*eval:\s*false|skip_exec:\s*true', p.read_text(encoding='utf-8'))]
 
 
+def check_outputs():
+    "No output shows a path of the machine that made it."
+    bad = []
+    for p in notebooks():
+        for i, c in enumerate(json.loads(p.read_text(encoding='utf-8'))['cells']):
+            found = re.search(r'/tmp/\w+|/var/folders/|site-packages|ipykernel_\d+', json.dumps(c.get('outputs', [])))
+            if found: bad.append(f'{p.relative_to(root)}, cell {i}: {found[0]}')
+    return bad
+
+
 def modules():
     "Every module of the library as (dotted name within it, path), the generated index left out."
     for p in sorted(lib.rglob('*.py')):
@@ -215,7 +225,7 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_floors, check_docstrings, check_fuzz)
+    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 

@@ -201,7 +201,7 @@ def _repr_markdown_(self:Pack):
     return '\n'.join(['| | |', '|---|---|', *(f'| {k} | {v} |' for k, v in rows.items() if v)])
 
 @patch
-def __repr__(self:Pack): return f"Pack({str(self.file)!r})"
+def __repr__(self:Pack): return f"Pack({self.file.name!r}, {len(self):,} images)"
 
 # %% ../../nbs/35_data.pack.ipynb #355720d4
 @patch
