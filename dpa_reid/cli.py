@@ -265,6 +265,45 @@ def _report(result, why, other=None):
     print(f'{said}\n\n{result}\n')
     for s in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals.notes]: print(s)
 
+# %% ../nbs/72_cli.ipynb #c0ffee01
+def _check_other(model, against):
+    "Raises `ReIDError` where a model is to be compared with itself."
+    if against and Path(against).resolve() == Path(model).resolve():
+        raise ReIDError(f"--against {against}: is the model itself. Give another model's folder.")
+
+def _names(model, against):
+    "What two models are called: by the names of their folders, by their paths where these are equal; None for a model that is not there."
+    names = [m and Path(m).name for m in (model, against)]
+    return [str(model), str(against)] if names[0] == names[1] else names
+
+def _eval_settings(images, rule, how, against):
+    "What decides the scores besides the model, as plain data."
+    first = rule.draw(images.df)
+    tested = first[first.split.isin(['query', 'gallery'])]
+    settings = dict(data=images.checksum(tested, rule.junk), protocol=rule.describe(), ranking=how)
+    if against: settings['against'] = read_meta(against)['sha256']
+    return settings
+
+def _eval_folder(out, model, name, settings):
+    "The folder for the scores; one that was named notes the model in `settings` too. Raises `ReIDError` as `_same_scores` does."
+    if not out: return Path(_default_folder(Path(model)/'eval'/name, settings))
+    settings['model'] = read_meta(model)['sha256']
+    _same_scores(out, settings)
+    return Path(out)
+
+# %% ../nbs/72_cli.ipynb #c0ffee02
+def _compare(result, other):
+    "Print the comparison of two models; returns it as plain data."
+    c = result.compare(other)
+    print(f'\n{comparison_table(c)}\n\n{c.sentence()}', *[n for n in c.notes if n not in result.intervals.notes], sep='\n')
+    return {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}
+
+def _say_written(out, report, plain):
+    "Print which files were written, and which of them show less than was asked for: `plain`, such as 'first draw', or nothing."
+    print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png" + (', report.html' if report else ''))
+    pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
+    if plain: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the {plain}.")
+
 # %% ../nbs/72_cli.ipynb #e99ef6a2
 @command
 def dpa_eval(
@@ -290,33 +329,22 @@ def dpa_eval(
 ):
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, one row per query."
     _at_least(workers=(workers, 0), expand=(expand, 0), queries=(queries, 1), bs=(bs, 1))
-    how, images, own = ranking_options(rerank, expand, alpha, camaware), open_images(data, test), import_named(module) if module else None
-    if submission: return _submit(submission, model, images, own, bs, loader_workers(workers))
-    if against and Path(against).resolve() == Path(model).resolve(): raise ReIDError(f"--against {against}: is the model itself. Give another model's folder.")
+    how, own = ranking_options(rerank, expand, alpha, camaware), import_named(module) if module else None
+    images, workers, t = open_images(data, test), loader_workers(workers), time.time()
+    if submission: return _submit(submission, model, images, own, bs, workers)
+    _check_other(model, against)
     rule, why = pick_protocol(protocol, images, split)
-    names = [Path(m).name for m in (model, against) if m]
-    if len(set(names)) < len(names): names = [str(model), str(against)]
-    first, t = rule.draw(images.df), time.time()
-    settings = dict(data=images.checksum(first[first.split.isin(['query', 'gallery'])], rule.junk), protocol=rule.describe(), ranking=how)
-    if against: settings['against'] = read_meta(against)['sha256']
-    if out:
-        settings['model'] = read_meta(model)['sha256']
-        _same_scores(out, settings)
-    else: out = _default_folder(Path(model)/'eval'/_folder_name(images, protocol, split, against, how), settings)
-    out = Path(out)
-    load = dict(attention=own, ranking=how, allow_seen=allow_seen, bs=bs, num_workers=loader_workers(workers), progress=at_screen())
-    result = evaluate_model(model, images, rule, name=names[0], **load)
-    other = evaluate_model(against, images, rule, name=names[1], **load) if against else None
+    settings = _eval_settings(images, rule, how, against)
+    out = _eval_folder(out, model, _folder_name(images, protocol, split, against, how), settings)
+    result, other = (m and evaluate_model(m, images, rule, own, name, how, allow_seen, bs=bs, num_workers=workers, progress=at_screen())
+                     for m, name in zip((model, against), _names(model, against)))
     _report(result, why, other)
-    c = None if other is None else result.compare(other)
-    if c: print(f'\n{comparison_table(c)}\n\n{c.sentence()}', *[n for n in c.notes if n not in result.intervals.notes], sep='\n')
-    result.write(out, queries, settings=settings, why=why, data=dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out']),
-                 model=result.source['model'], comparison=c and {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}, seconds=round(time.time()-t, 1))
+    compared = other and _compare(result, other)
+    source = dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out'])
+    result.write(out, queries, settings=settings, why=why, data=source, model=result.source['model'], comparison=compared,
+                 seconds=round(time.time()-t, 1))
     if report: result.interpretation().to_html(out/'report.html', other and other.interpretation(), queries=queries)
-    print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png" + (', report.html' if report else ''))
-    plain = 'first draw' if len(result.draws) > 1 else 'plain ranking' if rerank or expand else ''
-    pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
-    if plain: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the {plain}.")
+    _say_written(out, report, 'first draw' if len(result.draws) > 1 else 'plain ranking' if rerank or expand else '')
 
 # %% ../nbs/72_cli.ipynb #c9bad7cd
 attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None), se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
