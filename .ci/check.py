@@ -96,13 +96,19 @@ def modules():
         if p.name not in ('__init__.py', '_modidx.py'): yield '.'.join(p.relative_to(lib).with_suffix('').parts), p
 
 
-def floor_of():
-    "The floor of each module: the number its notebook's name begins with."
-    floors = {}
+# The wings from the ground up: an import points to an earlier group, or to a lower number in its own wing.
+wings = (('core',), ('layers', 'synth'), ('models', 'data', 'scores'), ('train',), ('insight',), ('study',), ('use',), ('cli',))
+
+
+def rooms():
+    "Where each module is: its wing, and the numbers with which its notebook and the folders between begin."
+    found = {}
     for p in notebooks():
-        number, exp = re.match(r'(\d+)_', p.name), re.search(r'#\|\s*default_exp\s+([\w.]+)', p.read_text(encoding='utf-8'))
-        if exp and number: floors[exp[1]] = int(number[1])
-    return floors
+        wing, *inside = p.relative_to(nbs).parts
+        numbers = [re.match(r'(\d+)_', part) for part in inside]
+        exp = re.search(r'#\|\s*default_exp\s+([\w.]+)', p.read_text(encoding='utf-8'))
+        if exp and numbers and all(numbers): found[exp[1]] = wing, tuple(int(n[1]) for n in numbers)
+    return found
 
 
 def imports_of(name, path):
@@ -119,14 +125,18 @@ def imports_of(name, path):
 
 
 def check_floors():
-    "An import only points down; the wings models (2x), data (3x) and scores (4x) never import each other."
-    floors, bad = floor_of(), []
+    "An import only points down: to an earlier wing, or within a wing to a lower number."
+    height = {w: i for i, group in enumerate(wings) for w in group}
+    where, bad = rooms(), []
     for name, path in modules():
-        if name not in floors: bad.append(f'{path.relative_to(root)} has no numbered notebook'); continue
-        for dep in {d for d in imports_of(name, path) if d in floors}:
-            here, there = floors[name], floors[dep]
-            if there >= here: bad.append(f'{name} (floor {here}) imports {dep} (floor {there}): an import only points down')
-            elif here//10 in (2, 3, 4) and there//10 in (2, 3, 4) and here//10 != there//10: bad.append(f'{name} ({here}) imports {dep} ({there}): the wings never import each other')
+        if name not in where:
+            bad.append(f'{path.relative_to(root)} has no numbered notebook')
+            continue
+        wing, number = where[name]
+        for dep in {d for d in imports_of(name, path) if d in where}:
+            other, below = where[dep]
+            if other == wing and below >= number: bad.append(f'{name} imports {dep}, which is not below it in the wing {wing}')
+            if other != wing and height[other] >= height[wing]: bad.append(f'{name} imports {dep}: the wing {wing} does not stand on {other}')
     return bad
 
 

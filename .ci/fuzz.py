@@ -24,11 +24,13 @@ warnings.filterwarnings('ignore')
 
 import numpy as np, torch
 from PIL import Image
-from dpa_reid import cli, core, layouts, synth
-from dpa_reid.callback import train
-from dpa_reid.data import augment, block, check, items, pack, protocol
+from dpa_reid import cli, core
+from dpa_reid.data import augment, block, check, manifest as items, pack, protocol
+from dpa_reid.data.datasets import layouts
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
+from dpa_reid.synth import drawing as synth
+from dpa_reid.train import callbacks as train
 
 SECONDS = 5            # of processor time for one input; four times as long by the clock, on a busy machine
 MEMORY = 2 << 30       # bytes of address space for one input, beyond what the imported libraries hold
@@ -322,7 +324,7 @@ def write_base(folder):
                    model=df.type)
     for write in layouts.writers:
         write(df, folder/write.__name__)
-    protocol.save_split(df, folder/'split.txt', protocol.one_gallery(2))
+    protocol.save_split(df, folder/'split.txt', protocol.single_gallery_shot(2))
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
     small = net.reid_net('test_efficientnet', 3, attention=DpA, pretrained=False)
     net.save_net(small, folder/'model', size=[SIDE, SIDE], identities=['1', '2', '3'])
@@ -401,8 +403,8 @@ def whole(df, absolute=True):
         raise Lost('a path is no text')
     if absolute and not all(map(os.path.isabs, df.path)):
         raise Lost('a path is not absolute')
-    items.overview(df)
-    items.remarks(df)
+    items.split_summary(df)
+    items.manifest_warnings(df)
     block.pid_vocab(df)
 
 
@@ -557,19 +559,19 @@ def lines_of(file):
 Layout = namedtuple('Layout', 'read lists folders options', defaults=((), (), ({},)))
 _split = 'train_test_split/'
 known = dict(
-    as_veri_uav=Layout(items.read_veri_uav, (), ('image_train', 'image_query', 'image_test'),
+    write_veri_uav=Layout(items.read_veri_uav, (), ('image_train', 'image_query', 'image_test'),
                        ({}, dict(cam_from='none'))),
-    as_vru=Layout(items.read_vru, (_split + 'train_list.txt', _split + 'test_list_8000.txt')),
-    as_vehicleid=Layout(items.read_vehicleid, (_split + 'train_list.txt', _split + 'test_list_800.txt')),
-    as_vrai=Layout(items.read_vrai, (), (), ({}, dict(test='dev'), dict(test=None))),
-    as_vrai_old=Layout(items.read_vrai),
-    as_uav_veid=Layout(items.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt',
+    write_vru=Layout(items.read_vru, (_split + 'train_list.txt', _split + 'test_list_8000.txt')),
+    write_vehicleid=Layout(items.read_vehicleid, (_split + 'train_list.txt', _split + 'test_list_800.txt')),
+    write_vrai=Layout(items.read_vrai, (), (), ({}, dict(test='dev'), dict(test=None))),
+    write_vrai_old=Layout(items.read_vrai),
+    write_uav_veid=Layout(items.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt',
                                              'UAV-labels/test_gallery_label.txt')),
-    as_uav_veid_flat=Layout(items.read_uav_veid, (), ('train', 'query', 'gallery')),
-    as_veri776=Layout(items.read_veri776, (), ('image_train', 'image_query', 'image_test')),
-    as_veri_wild=Layout(items.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt',
+    write_uav_veid_flat=Layout(items.read_uav_veid, (), ('train', 'query', 'gallery')),
+    write_veri776=Layout(items.read_veri776, (), ('image_train', 'image_query', 'image_test')),
+    write_veri_wild=Layout(items.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt',
                                                _split + 'test_3000.txt')),
-    as_folders=Layout(items.read_folders, (), ('train', 'query', 'gallery')),
+    write_folders=Layout(items.read_folders, (), ('train', 'query', 'gallery')),
     drawn=Layout(items.read_dataset, (), ()))
 
 
@@ -625,7 +627,7 @@ def case_split(rng, here, base):
     text = signed(text) if rng.maybe(.8) else text
     data = text.encode('utf-8', 'surrogateescape')
     put(here/'split.txt', noise(rng, data) if rng.maybe(.2) else data)
-    rule = read_or_refuse(protocol.fixed_split, here/'split.txt')
+    rule = read_or_refuse(protocol.load_split, here/'split.txt')
     if rule is None:
         return 'refused'
     rule.describe()
@@ -857,7 +859,7 @@ entry_changes = (change_entry, change_entry, change_item, change_item, change_it
                  lose_entry, odd_key)
 
 
-def names_in(o):
+def list_dir(o):
     "How many images the content of a pickle names; None where its lists are none."
     lists = [v for k, v in o.items() if isinstance(k, str) and k.endswith('im_names')]
     return sum(map(len, lists)) if all(isinstance(v, (list, tuple, set, dict)) for v in lists) else None
@@ -874,12 +876,12 @@ def changed_pickle(rng, data):
     new = pickled(rng, o)
     if new is None or rng.maybe(.25):
         return noise(rng, new or data), None
-    return new, names_in(o)
+    return new, list_dir(o)
 
 
 def pickles_read(name, test='test'):
     "The files that the reader of VRAI opens."
-    if name == 'as_vrai_old':
+    if name == 'write_vrai_old':
         return ['partitions.pkl']
     other = dict(test=['test_annotation.pkl'], dev=['test_dev_annotation.pkl'])
     return ['train_annotation.pkl'] + other.get(test, [])
@@ -887,9 +889,9 @@ def pickles_read(name, test='test'):
 
 def case_pickle(rng, here, base):
     "The pickles of VRAI, of either release: changed, forged, and built to attack."
-    name = rng.choice(['as_vrai', 'as_vrai', 'as_vrai_old'])
+    name = rng.choice(['write_vrai', 'write_vrai', 'write_vrai_old'])
     where = copy_of(base/name, here/name)
-    n = {f: names_in(pickle.loads(f.read_bytes())) for f in where.glob('*.pkl')}
+    n = {f: list_dir(pickle.loads(f.read_bytes())) for f in where.glob('*.pkl')}
     file = rng.choice(sorted(n))
     data, n[file] = changed_pickle(rng, file.read_bytes())
     put(file, data)
@@ -1155,10 +1157,10 @@ def case_image(rng, here, base):
 
 def picture_holds(file):
     "Whether all readers of a picture agree that it can be read; raises `Lost` where they do not."
-    readable = items.can_read(file)
+    readable = items.is_decodable(file)
     x = read_or_refuse(augment.read_image, file, (SIDE, SIDE))
     same('readers agree', readable, x is not None)
-    look = check.look_once(file)
+    look = check.inspect_image(file)
     same('the check agrees', readable, not look.error)
     if x is not None:
         same('shape', ((3, SIDE, SIDE), torch.uint8), (tuple(x.shape), x.dtype))
