@@ -122,7 +122,7 @@ def to_json(self:Findings,
     with atomic_path(file) as part: part.write_text(json.dumps(record, indent=1, default=lambda o: o.item() if hasattr(o, 'item') else str(o)), encoding='utf8')
 
 # %% ../../nbs/data/09_check.ipynb #42e5a4a6
-ImageInfo = namedtuple('Look', 'digest width height mode code flat turn error', defaults=(b'', 0, 0, '', b'', True, 1, ''))
+ImageInfo = namedtuple('ImageInfo', 'digest width height mode code flat turn error', defaults=(b'', 0, 0, '', b'', True, 1, ''))
 ImageInfo.__doc__ = """What one look at an image file tells: `digest` (16 bytes), `width`, `height` in pixels, `mode` of its colors, `code` (32 bytes),
 `flat`, `turn` (EXIF orientation, 1 for none), and `error`, empty where all is well."""
 
