@@ -23,6 +23,7 @@ from .models.head import *
 from .models.net import *
 from .data.manifest import *
 from .data.protocol import *
+from .data.splitfile import *
 from .data.sampler import *
 from .data.augment import *
 from .data.block import *
@@ -35,6 +36,8 @@ from .scores.intervals import *
 from .train.schedule import *
 from .train.callbacks import *
 from .train.learner import *
+from .train.cache import *
+from .train.embed import *
 from .insight.interpret import *
 from .insight.gradcam import *
 from .study.ablation import *

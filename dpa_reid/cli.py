@@ -34,6 +34,7 @@ from .layers.attention import *
 from .models.net import *
 from .data.manifest import *
 from .data.protocol import *
+from .data.splitfile import *
 from .data.block import *
 from .data.pack import *
 from .data.check import *

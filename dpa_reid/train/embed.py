@@ -27,16 +27,6 @@ from ..data.manifest import *
 from ..data.augment import *
 from .cache import *
 
-# %% ../../nbs/train/08_embed.ipynb #756823f7
-@dataclass(eq=False, repr=False)
-class Embeddings:
-    "Vectors of images, each with its row."
-    vectors:Tensor # (N, D) float32, on the CPU
-    rows:pd.DataFrame # N rows, under the labels they had
-    left_out:list=field(default_factory=list) # labels of rows whose images could not be decoded
-    def __len__(self): return len(self.vectors)
-    def __repr__(self): return f"Embeddings({len(self):,} of {self.vectors.shape[1]} features)"
-
 # %% ../../nbs/train/08_embed.ipynb #ad092f57
 def _check_fit(vectors, rows):
     "Raises `DataError` unless there is one vector for each row and one row for each label."
@@ -47,11 +37,18 @@ def _check_fit(vectors, rows):
         raise DataError(f"{int(rows.index.duplicated().sum())} rows have a label that another row has too, such as {rows.index[rows.index.duplicated()][0]}: "
                         "use `df.reset_index(drop=True)`.")
 
-# %% ../../nbs/train/08_embed.ipynb #5bc82afb
-@patch
-def __post_init__(self:Embeddings):
-    self.vectors = torch.as_tensor(self.vectors).detach().float().cpu()
-    _check_fit(self.vectors, self.rows)
+# %% ../../nbs/train/08_embed.ipynb #433d0551
+@dataclass(eq=False, repr=False)
+class Embeddings:
+    "Vectors of images, each with its row."
+    vectors:Tensor # (N, D) float32, on the CPU
+    rows:pd.DataFrame # N rows, under the labels they had
+    left_out:list=field(default_factory=list) # labels of rows whose images could not be decoded
+    def __post_init__(self):
+        self.vectors = torch.as_tensor(self.vectors).detach().float().cpu()
+        _check_fit(self.vectors, self.rows)
+    def __len__(self): return len(self.vectors)
+    def __repr__(self): return f"Embeddings({len(self):,} of {self.vectors.shape[1]} features)"
 
 # %% ../../nbs/train/08_embed.ipynb #b01cd623
 @patch
