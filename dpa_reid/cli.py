@@ -18,7 +18,6 @@ if os.path.basename(sys.argv[0]).startswith('dpa_'): signal.signal(signal.SIGINT
 
 # %% ../nbs/cli/01_cli.ipynb #93f128ea
 import argparse, hashlib, inspect, json, time
-from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 import matplotlib.pyplot as plt, pandas as pd, torch
@@ -349,7 +348,7 @@ def dpa_eval(
 
 # %% ../nbs/cli/01_cli.ipynb #c9bad7cd
 attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None), se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
-recipes = {r.name: r for r in (veri_uav, veri_uav_released, vru, vru_released, scratch)}
+recipes = {r.name: r for r in (veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe)}
 
 def _stage_numbers(text):
     "The stages in `text`, such as '3,4'; a `ReIDError` where they are not numbers."
@@ -360,7 +359,7 @@ def _own_recipe(name, **lines):
     "The recipe called `name`, with the lines that were given in place of its own."
     _at_least(**{k: (lines.get(k), 1) for k in ('epochs', 'size', 'P', 'K')}, warmup=(lines.get('warmup'), 0), freeze=(lines.get('freeze'), 0))
     lines = {k: v for k, v in lines.items() if v is not None}
-    return replace(_pick('recipe', name, recipes), **{f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in lines}, **lines)
+    return _pick('recipe', name, recipes).replace(**{f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in lines}, **lines)
 
 def _start_from(init):
     "Keyword arguments of `reid_learner` for what `--init` says."

@@ -10,7 +10,7 @@ __all__ = ['table3', 'table4', 'table5', 'table6', 'table6b', 'table_parts', 'pa
 
 # %% ../../nbs/study/01_ablation.ipynb #e8adb8c1
 import hashlib, inspect, json, platform, sys, time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -82,8 +82,8 @@ table5 = AblationTable('Table 5: where the module stands', (_base,
     _at('conv4_x and conv5_x', (4, 5), (79.57, 96.50, 98.39, 47.75), 1.27)))
 
 # %% ../../nbs/study/01_ablation.ipynb #6385b936
-_losses = {'HMT': (dict(metric='triplet'), _dpa.paper), 'Circle': (dict(metric='circle'), (72.29, 95.43, 97.67, 38.05)),
-           'MS': (dict(metric='multi_similarity'), (72.64, 95.43, 97.58, 38.31)), 'SupCon': (dict(metric='supcon', metric_weight=.5), (74.91, 97.13, 98.12, 39.04))}
+_losses = {'HMT': (dict(metric_loss='triplet'), _dpa.paper), 'Circle': (dict(metric_loss='circle'), (72.29, 95.43, 97.67, 38.05)),
+           'MS': (dict(metric_loss='multi_similarity'), (72.64, 95.43, 97.58, 38.31)), 'SupCon': (dict(metric_loss='supcon', metric_weight=.5), (74.91, 97.13, 98.12, 39.04))}
 def _table6(P, K): return AblationTable(f'Table 6: metric losses, {P} identities x {K} images', tuple(AblationRow(n, DpA, recipe=m | dict(P=P, K=K), paper=paper) for n, (m, paper) in _losses.items()), against='HMT')
 table6, table6b = _table6(2, 16), _table6(16, 4)
 
@@ -109,7 +109,7 @@ def full_recipe(self:AblationRow,
     recipe:Recipe # the study's
 )->Recipe:
     "The study's recipe with this row's lines in place."
-    return replace(recipe, **self.recipe)
+    return recipe.replace(**self.recipe)
 
 @patch
 def changes(self:AblationRow,
@@ -124,9 +124,9 @@ def label(self:AblationRow,
 )->str:
     "What is trained, in words that do not depend on the table."
     r = self.full_recipe(recipe)
-    what, metric = _short(to_spec(self.attention)) if self.attention else 'none', _short(to_spec(r.metric))
+    what, metric = _short(to_spec(self.attention)) if self.attention else 'none', _short(to_spec(r.metric_loss))
     at = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages) if self.attention else ''
-    own = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric'))
+    own = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric_loss'))
     return f'{what}{at}, {metric} {r.P}x{r.K}{own}'
 
 # %% ../../nbs/study/01_ablation.ipynb #a7d2c902
@@ -239,7 +239,7 @@ class Study:
     "What the runs of an ablation share, and the folder they are kept in."
     folder:object # where the runs and results go
     df:pd.DataFrame # manifest, as a reader or a pack gives it
-    recipe:Recipe=veri_uav # of every run, but for the lines a row changes
+    recipe:Recipe=veri_uav_recipe # of every run, but for the lines a row changes
     arch:str='resnet50.tv_in1k' # a timm architecture with stages
     pretrained:bool=True # start from timm's ImageNet weights
     weights:object=None # a local file or model folder to start from instead
@@ -502,7 +502,7 @@ def _same_recipe(self:Study, record):
     "Whether a record's recipe is the study's, but for the lines that its row changes."
     names = {f.name for f in fields(Recipe)}
     if not names >= set(record.get('changes', {'unknown': 0})): return False
-    return _not_default(replace(self.recipe, **record['changes'])) == record['inputs']['recipe']
+    return _not_default(self.recipe.replace(**record['changes'])) == record['inputs']['recipe']
 
 @patch
 def _gather(self:Study, say):
@@ -549,7 +549,7 @@ class Results:
         absent = [f for f in ('study.json', 'runs.csv', 'queries.csv') if not (self.folder/f).is_file()]
         if absent: raise ReIDError(f"{folder}: has no {' and no '.join(absent)}; `Study.train` and `dpa_tables` write them.")
         self.note = json.loads((self.folder/'study.json').read_text())
-        self.recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in self.note['recipe'].items()})
+        self.recipe = Recipe.from_dict(self.note['recipe'])
         try: self.runs, self.queries = (_read_rows(self.folder/f) for f in ('runs.csv', 'queries.csv'))
         except pd.errors.EmptyDataError: raise ReIDError(f"{folder}: no run of this study is finished yet.{self._failed()}") from None
 
@@ -924,7 +924,7 @@ def training_step(row:AblationRow, recipe:Recipe, arch, n_ids:int, device, compi
 # %% ../../nbs/study/01_ablation.ipynb #729e3dc9
 def step_speed(
     rows, # `AblationRow`s, or a `AblationTable`
-    recipe:Recipe=veri_uav, # batch, size and losses
+    recipe:Recipe=veri_uav_recipe, # batch, size and losses
     arch:str='resnet50.tv_in1k', # a timm architecture with stages
     n_ids:int=453, # training identities
     device=None, # None for a GPU if there is one
