@@ -39,6 +39,9 @@ from .train.learner import *
 from .train.cache import *
 from .train.embed import *
 from .insight.interpret import *
+from .insight.neighbors import *
+from .insight.breakdowns import *
+from .insight.embedding_map import *
 from .insight.gradcam import *
 from .study.ablation import *
 from .study.run import Images, open_images, Evaluation, evaluate, evaluate_model, seen_in_training, train_run, EpochLines

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'first_few', 'fit_state', 'versions', 'file_digest', 'data_checksum',
            'TensorPID', 'ReIDOutput', 'rng_for', 'fast_dtype', 'autocast', 'channels_last', 'n_cores', 'busy_cores',
-           'default_threads', 'set_threads', 'load_remark', 'atomic_path', 'max_pixels', 'open_image', 'rgb_image']
+           'default_threads', 'set_threads', 'load_remark', 'atomic_path', 'max_pixels', 'open_image', 'rgb_image',
+           'lookup', 'check_min', 'md_table', 'sha256_of']
 
-# %% ../nbs/core/01_core.ipynb #bd476de7
-import ctypes, hashlib, multiprocessing, os, platform, time
+# %% ../nbs/core/01_core.ipynb #ceac6a36
+import ctypes, difflib, hashlib, json, multiprocessing, os, platform, time
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
@@ -286,3 +287,41 @@ def rgb_image(
         raise DataError(f"its pixels are of mode {im.mode}, {'fractions' if im.mode == 'F' else '32-bit numbers'} of unknown range; "
                         "scale them to 8 bits and save it again")
     return im.convert('RGB')
+
+# %% ../nbs/core/01_core.ipynb #2a5edb99
+def lookup(
+    name, # what was asked for
+    options:dict, # name -> what it stands for
+    what:str='name' # what is chosen, for the message: 'protocol', say
+): # the option
+    "The option called `name`; raises `ReIDError` with the names there are."
+    if name in options: return options[name]
+    near = difflib.get_close_matches(str(name), map(str, options), 1)
+    names = near + [n for n in map(str, options) if n not in near]
+    raise ReIDError(f"there is no {what} '{name}'; choose one of {', '.join(names)}")
+
+# %% ../nbs/core/01_core.ipynb #cfd756c3
+def check_min(
+    least:float=1, # the smallest number that makes sense
+    **values # name -> number, or several; None is not checked
+):
+    "Raises `DataError` for a number below `least`."
+    for name, v in values.items():
+        if v is not None and np.min(v) < least: raise DataError(f"{name}={v}: give a number from {least:g} up.")
+
+# %% ../nbs/core/01_core.ipynb #95700f37
+def md_table(
+    df # a DataFrame, without its index
+)->str:
+    "A DataFrame as a Markdown table."
+    rows = [list(df.columns), ['---']*df.shape[1], *df.astype(str).to_numpy().tolist()]
+    return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in rows)
+
+# %% ../nbs/core/01_core.ipynb #9d44f144
+def sha256_of(
+    what # bytes, text, or plain data
+)->str: # 64 hexadecimal digits
+    "SHA-256 of bytes, of a text as UTF-8, or of plain data as JSON with sorted keys; see `file_digest` for files."
+    if isinstance(what, str): what = what.encode(errors='surrogatepass')
+    if not isinstance(what, (bytes, bytearray)): what = json.dumps(what, sort_keys=True).encode()
+    return hashlib.sha256(what).hexdigest()

@@ -49,7 +49,7 @@ class GivenSplit:
         check_splits(df, ('query', 'gallery'))
         return role
 
-# %% ../../nbs/data/02_protocol.ipynb #7ce75bb0
+# %% ../../nbs/data/02_protocol.ipynb #30b4f0dd
 @dataclass(frozen=True)
 class Protocol:
     "How query and gallery are chosen and what is junk; equal to another protocol with the same fields. Raises `DataError` for `n_repeats` below 1."
@@ -58,8 +58,7 @@ class Protocol:
     rule:Callable=GivenSplit() # (manifest, seed, repeat) -> role of each row: 'train', 'query', 'gallery', or '' for left out
     n_repeats:int=1 # times the roles are drawn
     seed:int=0 # of the random choices
-    def __post_init__(self):
-        if self.n_repeats < 1: raise DataError(f"n_repeats={self.n_repeats}: give a number from 1 up.")
+    def __post_init__(self): check_min(n_repeats=self.n_repeats)
 
 # %% ../../nbs/data/02_protocol.ipynb #6be0afee
 def _require(df, column, purpose):

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['Embeddings', 'Embedder']
 
-# %% ../../nbs/train/08_embed.ipynb #030efe5a
-import hashlib, json
+# %% ../../nbs/train/08_embed.ipynb #5e942019
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -60,7 +59,7 @@ def take(self:Embeddings,
     if (at < 0).any(): raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is {rows.index[at < 0][0]}: embed them too.")
     return self.vectors[torch.from_numpy(at)]
 
-# %% ../../nbs/train/08_embed.ipynb #8035af48
+# %% ../../nbs/train/08_embed.ipynb #799e8dc4
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
@@ -81,6 +80,7 @@ class Embedder:
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))
         self.mean, self.std = mean or config.get('mean', imagenet_stats[0]), std or config.get('std', imagenet_stats[1])
         self.bs, self.num_workers, self.dtype, self.progress, self.name = bs, num_workers, dtype, progress, name
+        check_min(bs=bs, size=self.size)
     def __repr__(self): return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
 
 # %% ../../nbs/train/08_embed.ipynb #008f5833
@@ -141,7 +141,7 @@ def _decodable(self:Embedder, images):
     if ok.any(): return ok
     raise DataError(f"none of the {len(images)} images can be decoded, the first is {files[0]}. Are they images?")
 
-# %% ../../nbs/train/08_embed.ipynb #b1f36ca2
+# %% ../../nbs/train/08_embed.ipynb #41cf1353
 @patch
 def _key(self:Embedder, images):
     "A digest of all that the embeddings of image files depend on."
@@ -150,7 +150,7 @@ def _key(self:Embedder, images):
     read = self.load_image and partial(self.load_image, size=self.size)
     code = [code_text(o) for o in (augment, Embedder)]
     what = [how, code, [d.hex() for d in image_digests(images, read)]]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+    return sha256_of(what)
 
 # %% ../../nbs/train/08_embed.ipynb #7de716b2
 @patch

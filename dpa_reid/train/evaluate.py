@@ -353,12 +353,6 @@ def spread(self:ProtocolReport)->float:
     m = [e.table['mAP'].mean() for e in self.evaluations.values()]
     return 100*(max(m) - min(m)) if m else float('nan')
 
-# %% ../../nbs/train/09_evaluate.ipynb #cb1968c0
-def md_table(df):
-    "A DataFrame as a Markdown table."
-    rows = [list(df.columns), ['---']*df.shape[1], *df.astype(str).to_numpy().tolist()]
-    return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in rows)
-
 # %% ../../nbs/train/09_evaluate.ipynb #d23b6247
 def _range(v):
     "Lowest and highest of a column, or its one value."
