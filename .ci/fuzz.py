@@ -30,7 +30,7 @@ from dpa_reid.data.datasets import layouts
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
 from dpa_reid.synth import drawing as synth
-from dpa_reid.train import callbacks as train
+from dpa_reid.insight import ranking_lists
 
 SECONDS = 5            # of processor time for one input; four times as long by the clock, on a busy machine
 MEMORY = 2 << 30       # bytes of address space for one input, beyond what the imported libraries hold
@@ -1164,7 +1164,7 @@ def picture_holds(file):
     same('the check agrees', readable, not look.error)
     if x is not None:
         same('shape', ((3, SIDE, SIDE), torch.uint8), (tuple(x.shape), x.dtype))
-    train._tile(str(file), 32, train.RED, 'x')
+    ranking_lists._tile(str(file), 32, ranking_lists.RED, 'x')
     read_or_refuse(synth.read_mask, file)
     return readable
 

@@ -38,6 +38,7 @@ from .train.callbacks import *
 from .train.learner import *
 from .train.cache import *
 from .train.embed import *
+from .insight.ranking_lists import *
 from .insight.interpret import *
 from .insight.neighbors import *
 from .insight.breakdowns import *

@@ -36,6 +36,7 @@ from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train.callbacks import *
 from ..train.learner import *
+from ..insight.ranking_lists import *
 from ..insight.interpret import *
 from ..insight.gradcam import *
 
@@ -852,7 +853,7 @@ def ranking_figure(self:Study,
         net, meta = self.load(row, seed)
         _, items, embs = score(net, self.drawn, size=meta['size'], junk=self.protocol.junk, read=self.read, verify=False, progress=False)
         seen.append(RetrievalInterpretation.from_embeddings(embs, items, junk=self.protocol.junk, name=row.name))
-    return ranking_pairs(*seen, n, k=k)
+    return ranking_pairs(*[s.evaluation for s in seen], n, k=k)
 
 # %% ../../nbs/study/01_ablation.ipynb #1df2ddae
 @patch

@@ -31,6 +31,7 @@ from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train.callbacks import *
 from ..train.learner import *
+from ..insight.ranking_lists import *
 from ..insight.interpret import *
 
 # %% ../../nbs/study/09_run.ipynb #c130b888
