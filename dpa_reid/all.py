@@ -40,10 +40,11 @@ from .train.cache import *
 from .train.embed import *
 from .insight.ranking_lists import *
 from .insight.interpret import *
-from .insight.neighbors import *
+from .insight.mistakes import *
 from .insight.breakdowns import *
 from .insight.embedding_map import *
 from .insight.gradcam import *
+from .insight.report import *
 from .study.ablation import *
 from .study.run import Images, open_images, Evaluation, evaluate, evaluate_model, seen_in_training, train_run, EpochLines
 from .use.vrai_submission import *

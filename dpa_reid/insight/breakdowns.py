@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['column_groups', 'Breakdown', 'by_column', 'groupable_columns']
 
-# %% ../../nbs/insight/04_breakdowns.ipynb #3b2a6164
+# %% ../../nbs/insight/04_breakdowns.ipynb #f466f122
 import html
 from dataclasses import dataclass, replace
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
@@ -14,7 +14,6 @@ from ..core import *
 from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train.evaluate import *
-from .neighbors import *
 
 # %% ../../nbs/insight/04_breakdowns.ipynb #37ea100d
 def _quantile_groups(v, bins):
@@ -65,14 +64,19 @@ def _group_row(s, level, n_boot):
     for m in paired_measures: row |= {m: t.value[m], f'{m}_low': t.low[m], f'{m}_high': t.high[m]}
     return row
 
-# %% ../../nbs/insight/04_breakdowns.ipynb #7adb7a1f
+# %% ../../nbs/insight/04_breakdowns.ipynb #df195b79
+def _query_rows(evaluation):
+    "The manifest rows of the queries of the first repeat."
+    split = evaluation.splits[0]
+    return split.df.iloc[split.query]
+
 def _groups(evaluation, column, bins):
     "Group codes of the scored queries of the first repeat and group names; raises `ReIDError` for a column that does not exist."
-    r = ranking_of(evaluation)
-    if column not in r.queries: raise ReIDError(f"There is no column {column}; there are {first_few(r.queries.columns, 30)}.")
-    return column_groups(r.queries[column].to_numpy()[r.scores.valid], 0 if column in ('pid', 'camid') else bins)
+    rows = _query_rows(evaluation)
+    if column not in rows: raise ReIDError(f"There is no column {column}; there are {first_few(rows.columns, 30)}.")
+    return column_groups(rows[column].to_numpy()[evaluation.repeats[0].valid], 0 if column in ('pid', 'camid') else bins)
 
-# %% ../../nbs/insight/04_breakdowns.ipynb #65c4cf7a
+# %% ../../nbs/insight/04_breakdowns.ipynb #d0efa420
 def by_column(
     evaluation:Evaluation,
     column:str, # any column of the manifest
@@ -81,7 +85,7 @@ def by_column(
     level:float=.95 # of the intervals
 )->Breakdown:
     "The scores of the queries in each group of a column, with intervals over the identities in it; raises `ReIDError` for a column that does not exist."
-    (codes, names), s = _groups(evaluation, column, bins), ranking_of(evaluation).scores
+    (codes, names), s = _groups(evaluation, column, bins), evaluation.repeats[0]
     present = np.unique(codes)
     rows = [_group_row(_only(s, codes == c), level, n_boot) for c in present]
     return Breakdown(column, pd.DataFrame(rows, index=pd.Index([names[c] for c in present], name=column)), level)
@@ -133,11 +137,11 @@ def plot(self:Breakdown,
     ax.grid(axis='x', alpha=.3)
     return plain_labels(ax)
 
-# %% ../../nbs/insight/04_breakdowns.ipynb #7d702405
+# %% ../../nbs/insight/04_breakdowns.ipynb #1fdc6784
 def groupable_columns(
     evaluation:Evaluation,
     most:int=24 # groups
 )->list:
     "Columns that split the scored queries into 2 to `most` groups, a number at its quantiles; in the manifest's order."
-    rest = [c for c in ranking_of(evaluation).queries if c not in ('path', 'pid', 'split', 'mask')]
+    rest = [c for c in _query_rows(evaluation) if c not in ('path', 'pid', 'split', 'mask')]
     return [c for c in rest if 2 <= len(_groups(evaluation, c, 4)[1]) <= most]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['tsne_2d', 'pca_2d', 'project_2d', 'plot_embeddings']
 
-# %% ../../nbs/insight/05_embedding_map.ipynb #ddc202b7
+# %% ../../nbs/insight/05_embedding_map.ipynb #3beafd30
 import matplotlib.pyplot as plt, numpy as np, pandas as pd, torch
 from matplotlib import colormaps, colors
 from sklearn.decomposition import PCA
@@ -13,7 +13,6 @@ from sklearn.manifold import TSNE
 from ..core import *
 from ..scores.metrics import *
 from ..train.evaluate import *
-from .neighbors import *
 from .breakdowns import *
 
 # %% ../../nbs/insight/05_embedding_map.ipynb #a9387771
