@@ -26,7 +26,7 @@ import numpy as np, torch
 from PIL import Image
 from dpa_reid import cli, core
 from dpa_reid.data import augment, block, check, manifest as items, pack, protocol
-from dpa_reid.data.datasets import layouts
+from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
 from dpa_reid.synth import drawing as synth
@@ -322,8 +322,8 @@ def write_base(folder):
     df = synth.synth_uav(folder/'drawn', n_ids=6, n_imgs=4, size=SIDE, progress=False, masks=True)
     df = df.assign(path=[str(folder/'drawn'/p) for p in df.path], part_boxes=[[[1, 2, 3, 4]]]*len(df), wheel=1,
                    model=df.type)
-    for write in layouts.writers:
-        write(df, folder/write.__name__)
+    for name, write in sets.dataset_layouts().items():
+        write(df, folder/name)
     protocol.save_split(df, folder/'split.txt', protocol.single_gallery_shot(2))
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
     small = net.reid_net('test_efficientnet', 3, attention=DpA, pretrained=False)
@@ -545,7 +545,7 @@ def saved_again(df, file):
     if read_or_refuse(items.save_manifest, df, file) is None and not file.exists():
         return
     again = items.read_manifest(file)
-    for c in items.columns:
+    for c in items.manifest_columns:
         same(c, list(map(str, df[c])), list(map(str, again[c])))
 
 
@@ -559,20 +559,20 @@ def lines_of(file):
 Layout = namedtuple('Layout', 'read lists folders options', defaults=((), (), ({},)))
 _split = 'train_test_split/'
 known = dict(
-    write_veri_uav=Layout(items.read_veri_uav, (), ('image_train', 'image_query', 'image_test'),
+    veri_uav=Layout(veri_uav.read_veri_uav, (), ('image_train', 'image_query', 'image_test'),
                        ({}, dict(cam_from='none'))),
-    write_vru=Layout(items.read_vru, (_split + 'train_list.txt', _split + 'test_list_8000.txt')),
-    write_vehicleid=Layout(items.read_vehicleid, (_split + 'train_list.txt', _split + 'test_list_800.txt')),
-    write_vrai=Layout(items.read_vrai, (), (), ({}, dict(test='dev'), dict(test=None))),
-    write_vrai_old=Layout(items.read_vrai),
-    write_uav_veid=Layout(items.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt',
+    vru=Layout(vru.read_vru, (_split + 'train_list.txt', _split + 'test_list_8000.txt')),
+    vehicleid=Layout(vehicleid.read_vehicleid, (_split + 'train_list.txt', _split + 'test_list_800.txt')),
+    vrai=Layout(vrai.read_vrai, (), (), ({}, dict(test='dev'), dict(test=None))),
+    vrai_old=Layout(vrai.read_vrai),
+    uav_veid=Layout(uav_veid.read_uav_veid, ('UAV-labels/train_id_label.txt', 'UAV-labels/test_query_label.txt',
                                              'UAV-labels/test_gallery_label.txt')),
-    write_uav_veid_flat=Layout(items.read_uav_veid, (), ('train', 'query', 'gallery')),
-    write_veri776=Layout(items.read_veri776, (), ('image_train', 'image_query', 'image_test')),
-    write_veri_wild=Layout(items.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt',
+    uav_veid_flat=Layout(uav_veid.read_uav_veid, (), ('train', 'query', 'gallery')),
+    veri776=Layout(veri776.read_veri776, (), ('image_train', 'image_query', 'image_test')),
+    veri_wild=Layout(veri_wild.read_veri_wild, (_split + 'train_list.txt', _split + 'test_3000_query.txt',
                                                _split + 'test_3000.txt')),
-    write_folders=Layout(items.read_folders, (), ('train', 'query', 'gallery')),
-    drawn=Layout(items.read_dataset, (), ()))
+    folders=Layout(folders.read_folders, (), ('train', 'query', 'gallery')),
+    drawn=Layout(sets.read_dataset, (), ()))
 
 
 def rows_reported(where, layout, df, odd, said):
@@ -658,14 +658,14 @@ def case_lists(rng, here, base):
     options = rng.choice(layout.options)
     if rng.maybe(.15):
         checked(rng, where)
-    read = layout.read if rng.maybe(.7) else items.read_dataset
+    read = layout.read if rng.maybe(.7) else sets.read_dataset
     odd, said = [], io.StringIO()
     with redirect_stdout(said):
-        df = read_or_refuse(read, where, odd=odd, **(options if read == layout.read else {}))
+        df = read_or_refuse(read, where, skipped=odd, **(options if read == layout.read else {}))
     if df is None:
         return 'refused'
     whole(df)
-    if read == layout.read and read != items.read_dataset:
+    if read == layout.read and read != sets.read_dataset:
         rows_reported(where, layout, df, odd, said.getvalue())
     if rng.maybe(.1) and df.path.map(os.path.isfile).all():
         saved_again(df, here/'again.csv')
@@ -881,7 +881,7 @@ def changed_pickle(rng, data):
 
 def pickles_read(name, test='test'):
     "The files that the reader of VRAI opens."
-    if name == 'write_vrai_old':
+    if name == 'vrai_old':
         return ['partitions.pkl']
     other = dict(test=['test_annotation.pkl'], dev=['test_dev_annotation.pkl'])
     return ['train_annotation.pkl'] + other.get(test, [])
@@ -889,18 +889,18 @@ def pickles_read(name, test='test'):
 
 def case_pickle(rng, here, base):
     "The pickles of VRAI, of either release: changed, forged, and built to attack."
-    name = rng.choice(['write_vrai', 'write_vrai', 'write_vrai_old'])
+    name = rng.choice(['vrai', 'vrai', 'vrai_old'])
     where = copy_of(base/name, here/name)
     n = {f: list_dir(pickle.loads(f.read_bytes())) for f in where.glob('*.pkl')}
     file = rng.choice(sorted(n))
     data, n[file] = changed_pickle(rng, file.read_bytes())
     put(file, data)
     options = rng.choice(known[name].options)
-    read_or_refuse(items.read_pickle, file)
+    read_or_refuse(pickles.read_pickle, file)
     if rng.maybe(.1):
         checked(rng, where)
     odd = []
-    df = read_or_refuse(items.read_vrai, where, odd=odd, **options)
+    df = read_or_refuse(vrai.read_vrai, where, skipped=odd, **options)
     if df is None:
         return 'refused'
     whole(df)

@@ -12,7 +12,8 @@ from fastai.vision.all import *
 # %% ../nbs/cli/02_all.ipynb #3dc8b28a
 from .core import *
 from .synth.drawing import synth_uav, read_mask, benchmarks, draw_benchmark
-from .data.datasets.layouts import *
+from .data.datasets.base import *
+from .data.datasets.known import *
 from .synth.corruptions import *
 from .layers.pooling import *
 from .layers.odconv import *

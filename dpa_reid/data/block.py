@@ -106,7 +106,7 @@ def reid_dls(
 )->DataLoaders: # `.vocab`: all identities, training ones first; `.c`: how many of them are for training
     "`DataLoaders` of P x K batches for training and of query, then gallery, for validation; raises `DataError` for a manifest that cannot be trained on."
     _positive(P=P, K=K, bs=bs, size=size)
-    check_splits(check_columns(df) if read else check_manifest(df), splits)
+    check_splits(check_columns(df) if read else check_manifest(df))
     df = check_splits(drop_unreadable(df)) if verify and not read else df.reset_index(drop=True)
     _answerable(df, junk)
     for s in manifest_warnings(df, junk): print(s)

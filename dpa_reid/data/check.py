@@ -23,6 +23,8 @@ from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 from ..core import *
 from .manifest import *
+from .datasets.base import *
+from .datasets.known import *
 from .protocol import *
 from .pack import *
 
@@ -348,7 +350,7 @@ def fit(self:CheckContext,
 )->CheckContext: # itself
     "Give each row its role in the protocol's first draw; a protocol that does not fit leaves `role` empty and says why in `problem`."
     try:
-        self.protocol = protocol or default_protocol(self.df, getattr(self.dataset, 'name', None))[0]
+        self.protocol = protocol or default_protocol(self.df, self.dataset)[0]
         self.role = self.protocol.roles(self.df)
     except DataError as e: self.problem = str(e)
     return self
@@ -396,20 +398,11 @@ def _pack(case):
         yield Finding('error', 'changed files', len(changed), f"{_num(len(changed), 'image file')} {_verb(len(changed), 'was', 'were')} changed "
                       f"after packing: {case.short(changed)}", "Pack them again with `dpa_pack`.", changed)
 
-# %% ../../nbs/data/09_check.ipynb #046a2a0a
-_lists = 'train_test_split/'
-_beside = {'VRU': [_lists+f'{n}.txt' for n in ('train_list', 'test_list_1200', 'test_list_2400', 'test_list_8000')],
-    'VehicleID': [_lists+f'{n}.txt' for n in ('train_list', 'test_list_800', 'test_list_1600', 'test_list_2400')] + [f'attribute/{a}_{b}.txt' for a in ('color', 'model') for b in ('attr', 'names')],
-    'VERI-Wild': [f'{_lists}test_{n}{q}.txt|{_lists}test_{n}_id{q}.txt' for n in (3000, 5000, 10000) for q in ('', '_query')] + [_lists+'train_list.txt|'+_lists+'train_list_*.txt', '**/vehicle_info.txt'],
-    'VRAI': ['**/train_annotation.pkl|**/partitions.pkl', '**/test_annotation.pkl|**/partitions.pkl', '**/test_dev_annotation.pkl|**/partitions.pkl'],
-    'VeRi-776': [f'name_{n}.txt' for n in ('train', 'query', 'test')] + ['gt_index.txt', 'jk_index.txt', 'train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt'],
-    'UAV-VeID': ['**/train*label.txt|train', '**/test_q*label.txt|query', '**/test_g*label.txt|gallery', '**/train_view_label*.txt|train']}
-
 # %% ../../nbs/data/09_check.ipynb #4fbcd421
 def _side_files(case):
     "Files that come beside the images and are missing, and labels that some rows lack."
-    want = _beside.get(getattr(case.dataset, 'name', None), []) if case.pack is None else []
-    gone = tuple(w.split('|')[0].removeprefix('**/') for w in want if not any(any(Path(case.where).glob(g)) for g in w.split('|')))
+    from_folder = case.dataset is not None and case.pack is None
+    gone = tuple(case.dataset.missing_side_files(case.where)) if from_folder else ()
     if gone: yield Finding('warning', 'side files', len(gone), f"{_num(len(gone), 'side file')} of {case.dataset.name} {_verb(len(gone))} missing: {first_few(gone, 9)}", "Copy them if you need what they hold; images and labels were read without them.", gone)
     part = {c: int(n) for c, n in case.df.isna().sum().items() if n}
     if part: yield Finding('note', 'labels', len(part), 'not known for all images: ' + '; '.join(f'{c} for {n:,} of {len(case.df):,}' for c, n in part.items()))
@@ -598,7 +591,7 @@ def _pack_looks(pack, progress=False):
 # %% ../../nbs/data/09_check.ipynb #2bf1ce73
 def _pack_case(pack):
     "A case from a pack."
-    return CheckContext(pack.manifest, pack.file, next((d for d in datasets if d.name == pack.dataset), None), pack=pack)
+    return CheckContext(pack.manifest, pack.file, datasets.get(pack.dataset), pack=pack)
 
 def _open(path, **kwargs):
     "A case from a folder, a CSV, a pack or a manifest; raises `DataError` where a reader does."
@@ -611,7 +604,7 @@ def _open(path, **kwargs):
         if 'test' in kwargs: raise DataError(f"{csv}: has no tests to choose from, and test={kwargs['test']!r} was asked for. Leave it out.")
         if csv.suffix == '.pt': return _pack_case(open_pack(csv))
         return CheckContext(_rows(csv, **kwargs), path)
-    with redirect_stdout(StringIO()) as out: df = known.read(path, odd=odd, **kwargs) if known else read_dataset(path)
+    with redirect_stdout(StringIO()) as out: df = known.read(path, skipped=odd, **kwargs) if known else read_dataset(path)
     return CheckContext(df, path, known, known.expected(kwargs.get('test')), tuple(odd), tuple(out.getvalue().splitlines()))
 
 # %% ../../nbs/data/09_check.ipynb #eb96d84d

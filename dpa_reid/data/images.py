@@ -14,6 +14,7 @@ import pandas as pd
 from fastcore.basics import patch
 from ..core import *
 from .manifest import *
+from .datasets.known import *
 from .pack import *
 
 # %% ../../nbs/data/11_images.ipynb #11edbd7d

@@ -362,17 +362,25 @@ def _protocol_of_test(df):
         return held_out(), f"the identities of the {n} test images are hidden (negative numbers), so training identities are held out"
     return single_gallery_shot(), f"the {n} test rows have no roles, so one gallery image of each identity is drawn"
 
+# %% ../../nbs/data/02_protocol.ipynb #a7given1
+def _given_roles(junk):
+    "The protocol with this junk column for roles that are given."
+    usual = {p.junk: p for p in (cross_camera, cross_view, no_junk)}
+    return usual.get(junk) or Protocol(f'cross-{junk}', junk)
+
 # %% ../../nbs/data/02_protocol.ipynb #38c58cee
 def default_protocol(
     df:pd.DataFrame, # manifest
-    dataset_name:str=None # name of a known data set, such as 'VeRi-UAV'; None for any other images
+    dataset=None # a `Dataset`, such as `datasets['VeRi-UAV']`; None for any other images
 )->tuple: # the `Protocol`, and why it was taken (a clause without a full stop)
     "The protocol for a manifest when none is named; raises `DataError` where `test` rows are mixed with query or gallery rows."
-    if (df.split == 'test').any(): return _protocol_of_test(df)
-    known = next((d for d in datasets if d.name == dataset_name), None)
-    if known is None: return cross_camera, "query and gallery are given, and no known data set says otherwise"
-    rule = {'camid': cross_camera, 'view': cross_view, None: no_junk}.get(known.junk) or Protocol(f'cross-{known.junk}', known.junk)
-    return rule, f"query and gallery are given, and it is the usual protocol of {known.name}"
+    own = dataset.protocol if dataset else None
+    draws = own is not None and getattr(own.rule, 'random', False)
+    if (df.split == 'test').any():
+        protocol, why = _protocol_of_test(df)
+        return (own, f"it is the usual protocol of {dataset.name}") if draws and own != protocol else (protocol, why)
+    if own is None: return cross_camera, "query and gallery are given, and no known data set says otherwise"
+    return _given_roles(own.junk) if draws else own, f"query and gallery are given, and it is the usual protocol of {dataset.name}"
 
 # %% ../../nbs/data/02_protocol.ipynb #8d4c294b
 def roles_for(

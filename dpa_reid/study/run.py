@@ -23,6 +23,7 @@ from fastai.torch_core import default_device, set_seed
 from ..core import *
 from ..models.net import *
 from ..data.manifest import *
+from ..data.datasets.known import *
 from ..data.protocol import *
 from ..data.block import *
 from ..data.pack import *
