@@ -36,6 +36,7 @@ from .scores.metrics import *
 from .scores.intervals import *
 from .train.schedule import *
 from .train.callbacks import *
+from .train.recipes import *
 from .train.learner import *
 from .train.cache import *
 from .train.embed import *

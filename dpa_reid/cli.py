@@ -39,6 +39,7 @@ from .data.block import *
 from .data.pack import *
 from .data.check import *
 from .scores.intervals import *
+from .train.recipes import *
 from .train.learner import *
 from .insight.interpret import *
 from .use.vrai_submission import *

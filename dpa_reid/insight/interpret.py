@@ -32,6 +32,7 @@ from ..data.block import *
 from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train import learner
+from ..train.recipes import *
 from ..train.learner import *
 from ..train.embed import Embeddings
 from ..train.evaluate import Evaluation, ranking_options

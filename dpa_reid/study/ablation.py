@@ -35,6 +35,7 @@ from ..data.block import *
 from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train.callbacks import *
+from ..train.recipes import *
 from ..train.learner import *
 from ..insight.ranking_lists import *
 from ..insight.interpret import *
@@ -97,14 +98,7 @@ table_parts = AblationTable('What the paper never tested: one part changed at a 
 
 paper_tables = {'3': table3, '4': table4, '5': table5, '6': table6, '6b': table6b, 'parts': table_parts}
 
-# %% ../../nbs/study/01_ablation.ipynb #7ee7aa9c
-def _short(spec):
-    "What `to_spec` gave, as text: the callable's name and keyword arguments."
-    if not isinstance(spec, dict) or 'callable' not in spec: return str(spec)
-    args = ', '.join(f'{k}={_short(v)}' for k, v in spec['kwargs'].items())
-    return spec['callable'].rsplit('.', 1)[1] + (f'({args})' if args else '')
-
-# %% ../../nbs/study/01_ablation.ipynb #8ad80932
+# %% ../../nbs/study/01_ablation.ipynb #14eef18a
 @patch
 def full_recipe(self:AblationRow,
     recipe:Recipe # the study's
@@ -125,7 +119,7 @@ def label(self:AblationRow,
 )->str:
     "What is trained, in words that do not depend on the table."
     r = self.full_recipe(recipe)
-    what, metric = _short(to_spec(self.attention)) if self.attention else 'none', _short(to_spec(r.metric_loss))
+    what, metric = spec_text(to_spec(self.attention)) if self.attention else 'none', spec_text(to_spec(r.metric_loss))
     at = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages) if self.attention else ''
     own = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric_loss'))
     return f'{what}{at}, {metric} {r.P}x{r.K}{own}'

@@ -31,6 +31,7 @@ from ..scores.distance import *
 from ..scores.metrics import *
 from ..scores.intervals import *
 from ..train.callbacks import *
+from ..train.recipes import *
 from ..train.learner import *
 from ..insight.ranking_lists import *
 from ..insight.interpret import *

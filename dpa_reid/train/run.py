@@ -16,6 +16,7 @@ from fastai.torch_core import default_device
 from ..core import *
 from ..data.block import *
 from .callbacks import *
+from .recipes import *
 from .learner import *
 
 # %% ../../nbs/train/10_run.ipynb #da8cb612
