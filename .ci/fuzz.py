@@ -1104,7 +1104,7 @@ def case_pack(rng, here, base):
     whole(p.manifest, absolute=False)
     p._repr_markdown_()
     for path in p.manifest.path[:30]:
-        read_or_refuse(p.read, path, p.size)
+        read_or_refuse(p.load_image, path, p.size)
     sound = read_or_refuse(p.check)
     if bytes_only and sound is not None and not torch.equal(p.images, pack.open_pack(good).images):
         raise Lost('the pictures are others and the checksum is right')

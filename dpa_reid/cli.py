@@ -251,7 +251,7 @@ def _submit(file, model, images, own, bs, workers):
     "Embeds a hidden test and writes its rankings for the server."
     rows = hidden_test(images.df)
     net, meta = load_for_eval(model, own)
-    emb, items = cached_embeddings(net, rows, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache', read=images.read,
+    emb, items = cached_embeddings(net, rows, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache', load_image=images.load_image,
                                    answerable=False, bs=bs, num_workers=workers, progress=is_interactive())
     submit_hidden(file, emb, items)
     print(f"{file}: rankings of {int((items.split == 'query').sum()):,} queries among {int((items.split == 'gallery').sum()):,} images")
@@ -468,7 +468,7 @@ def dpa_tables(
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty beside the paper's numbers."
     _at_least(seeds=(seeds, 1), workers=(workers, 0))
     chosen, rec, images = _pick_tables(table), _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
-    study = Study(out, images.df, rec, arch, **_start_from(init), read=images.read, protocol=pick_protocol(protocol, images)[0],
+    study = Study(out, images.df, rec, arch, **_start_from(init), load_image=images.load_image, protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
     rows = {r.digest(rec): r for t in chosen.values() for r in t}
     if show: study.collect()

@@ -47,11 +47,11 @@ class ReadImage(Transform):
     "A manifest row, a path or an open image to a `TensorImage` (3, *size), uint8."
     def __init__(self,
         size, # (height, width) in pixels
-        read=read_image # of (path, size): the image at `path`, squashed to `size`
-    ): self.size, self.read = size, read
+        load_image=read_image # of (path, size): the image at `path`, squashed to `size`
+    ): self.size, self.load_image = size, load_image
     def __call__(self, o, **kwargs):
         if isinstance(o, Image.Image): return squash(rgb_tensor(o), self.size)
-        return self.read(o['path'] if hasattr(o, 'keys') else o, self.size)
+        return self.load_image(o['path'] if hasattr(o, 'keys') else o, self.size)
 
 # %% ../../nbs/data/05_augment.ipynb #c5b07dc1
 def image_augs(

@@ -80,9 +80,9 @@ def _answerable(df, junk):
 
 def _square(size): return (size, size) if isinstance(size, int) else tuple(size)
 
-def _datasets(df, size, vocab, c=None, read=None, **kwargs):
+def _datasets(df, size, vocab, c=None, load_image=None, **kwargs):
     "Images and identities of a manifest."
-    ds = ManifestDatasets(df, [[ReadImage(size, read or read_image)], [CategorizePID(vocab, c)]], **kwargs)
+    ds = ManifestDatasets(df, [[ReadImage(size, load_image or read_image)], [CategorizePID(vocab, c)]], **kwargs)
     for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)     # fastai saw rows alone; a path or an image will do as well, for `predict`
     return ds
 
@@ -98,7 +98,7 @@ def reid_dls(
     seed:int=0, # of the training batches
     num_workers:int=0, # loader processes
     verify:bool=True, # decode every image file once before training and leave out what cannot be, printed
-    read=None, # of (path, size): a byte tensor (3, *size); None reads files
+    load_image=None, # of (path, size): a byte tensor (3, *size); None reads files
     junk:str='camid', # column whose equal value under one identity is not scored, for the check that something can be; None for nothing
     device=None, # None for fastai's default
     path='.', # folder of a `Learner` made from these
@@ -106,15 +106,15 @@ def reid_dls(
 )->DataLoaders: # `.vocab`: all identities, training ones first; `.c`: how many of them are for training
     "`DataLoaders` of P x K batches for training and of query, then gallery, for validation; raises `DataError` for a manifest that cannot be trained on."
     _positive(P=P, K=K, bs=bs, size=size)
-    check_splits(check_columns(df) if read else check_manifest(df))
-    df = check_splits(drop_unreadable(df)) if verify and not read else df.reset_index(drop=True)
+    check_splits(check_columns(df) if load_image else check_manifest(df))
+    df = check_splits(drop_unreadable(df)) if verify and not load_image else df.reset_index(drop=True)
     _answerable(df, junk)
     for s in manifest_warnings(df, junk): print(s)
     (vocab, c), size = pid_vocab(df), _square(size)
     item, batch = reid_tfms(size, **kwargs)
     train, valid = df[df.split == 'train'].reset_index(drop=True), _test_rows(df)
     idxs = [list(range(len(train))), list(range(len(train), len(train)+len(valid)))]
-    ds = _datasets(pd.concat([train, valid], ignore_index=True), size, vocab, c, read, splits=idxs)
+    ds = _datasets(pd.concat([train, valid], ignore_index=True), size, vocab, c, load_image, splits=idxs)
     dls = ds.dataloaders(dl_type=PKDataLoader, bs=P*K, val_bs=bs, after_item=item, after_batch=batch, num_workers=num_workers, device=device or default_device(),
                          path=path, dl_kwargs=[dict(P=P, K=K, cams_first=cams_first), dict(P=None)])
     dls.train.rng.seed(seed)
@@ -211,7 +211,7 @@ def query_gallery_dl(
     bs:int=128, # images a batch
     num_workers:int=0, # loader processes
     verify:bool=True, # leave out image files that cannot be decoded, printed
-    read=None, # of (path, size): a byte tensor (3, *size); None reads files
+    load_image=None, # of (path, size): a byte tensor (3, *size); None reads files
     junk:str='camid', # column whose equal value under one identity is not scored, for the check that something can be; None for nothing
     device=None, # None for fastai's default
     stats=imagenet_stats, # mean and deviation of RGB in [0, 1] that the network was trained with
@@ -221,9 +221,9 @@ def query_gallery_dl(
     needs = ['query', 'gallery']
     _positive(bs=bs, size=size)
     rows = _test_rows(check_splits(check_columns(df), needs))
-    if not read: check_files(rows)
-    if verify and not read: rows = check_splits(drop_unreadable(rows), needs)
+    if not load_image: check_files(rows)
+    if verify and not load_image: rows = check_splits(drop_unreadable(rows), needs)
     if answerable: _answerable(rows, junk)
     item, batch = reid_tfms(_square(size), stats=stats, **no_augs)
-    ds = _datasets(rows, _square(size), sorted(set(rows.pid), key=_as_sorted), read=read)
+    ds = _datasets(rows, _square(size), sorted(set(rows.pid), key=_as_sorted), load_image=load_image)
     return PKDataLoader(ds, bs=bs, shuffle=False, after_item=item, after_batch=batch, num_workers=num_workers, device=device or default_device())

@@ -50,12 +50,12 @@ def read_images(
     paths, # image files
     size, # (height, width) in pixels
     n_workers:int=None, # threads; None for one a processor
-    read=None # of (path, size); None for `read_image`
-): # yields what `read` returns for each, in order: a byte tensor (3, *size)
+    load_image=None # of (path, size); None for `read_image`
+): # yields what `load_image` returns for each, in order: a byte tensor (3, *size)
     "The images at `paths`, read in threads, a few hundred ahead; raises `DataError` for one that cannot be decoded."
     ex = ThreadPoolExecutor(n_workers or n_cores())
     try:
-        for part in chunked(paths, 256): yield from ex.map(partial(read or read_image, size=size), part)
+        for part in chunked(paths, 256): yield from ex.map(partial(load_image or read_image, size=size), part)
     finally: ex.shutdown(cancel_futures=True)
 
 # %% ../../nbs/data/07_pack.ipynb #a8a2ff73
@@ -214,7 +214,7 @@ def check(self:Pack)->Pack: # itself
 
 # %% ../../nbs/data/07_pack.ipynb #590a6123
 @patch
-def read(self:Pack,
+def load_image(self:Pack,
     path, # of an image, as the manifest has it, or any other file
     size # (height, width) in pixels, at most those of the pack
 )->TensorImage: # RGB (3, *size), uint8
@@ -268,7 +268,7 @@ def dls(self:Pack,
     **kwargs
 )->DataLoaders:
     "`reid_dls` from the pack, at its size unless another is given; raises `DataError` as `reid_dls` and `Pack.of` do."
-    return reid_dls(self.of(df), **{'size': self.size, **kwargs, 'read': self.read})
+    return reid_dls(self.of(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})
 
 @patch
 @delegates(query_gallery_dl)
@@ -277,4 +277,4 @@ def query_gallery_dl(self:Pack,
     **kwargs
 )->PKDataLoader:
     "`query_gallery_dl` from the pack, at its size unless another is given; raises `DataError` as `query_gallery_dl` and `Pack.of` do."
-    return query_gallery_dl(self.of(df), **{'size': self.size, **kwargs, 'read': self.read})
+    return query_gallery_dl(self.of(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})

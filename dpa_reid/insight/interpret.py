@@ -881,21 +881,21 @@ def net_digest(
 def files_digest(
     paths, # image files
     n_workers:int=8, # threads
-    read=None # callable path -> tensor in place of the file's bytes, such as what a pack returns
+    load_image=None # callable path -> tensor in place of the file's bytes, such as what a pack returns
 )->list: # a digest for each, 32 bytes
     "Digests of the contents of files, in order; raises `DataError` for one that cannot be read."
     def digest(p):
-        try: return bytes.fromhex(file_digest(p)) if read is None else hashlib.sha256(read(p).contiguous().numpy()).digest()
+        try: return bytes.fromhex(file_digest(p)) if load_image is None else hashlib.sha256(load_image(p).contiguous().numpy()).digest()
         except OSError as e: raise DataError(f"{p}: cannot be read ({e}).") from e
     with ThreadPoolExecutor(n_workers) as ex: return list(ex.map(digest, paths))
 
 # %% ../../nbs/insight/05_interpret.ipynb #aef0cd9a
-def _cache_key(net, rows, size, stats, dtype, device, read=None):
+def _cache_key(net, rows, size, stats, dtype, device, load_image=None):
     "A digest of all that the embeddings of `rows` depend on."
     dtype = fast_dtype(device) if dtype is None else dtype
     how = [net_digest(net), str(_as_pair(size)), repr([[float(x) for x in s] for s in stats]), str(dtype), torch.device(device).type, *map(_code, (augment, block, learner)), json.dumps(versions())]
     h = hashlib.sha256(json.dumps(how).encode())
-    for d in files_digest(rows['path'], read=read and partial(read, size=_as_pair(size))): h.update(d)
+    for d in files_digest(rows['path'], load_image=load_image and partial(load_image, size=_as_pair(size))): h.update(d)
     return h.hexdigest()
 
 # %% ../../nbs/insight/05_interpret.ipynb #a6fc12b6
@@ -951,7 +951,7 @@ def cached_embeddings(
         dl = query_gallery_dl(rows, size=size, stats=stats, device=device, **kwargs)
         return embed(net, dl, dtype, progress), dl.items
     if cache is None or not len(rows): return fresh(rows)
-    key = _cache_key(net, rows, size, stats, dtype, device, kwargs.get('read')); file = Path(cache)/f'{key[:24]}.safetensors'
+    key = _cache_key(net, rows, size, stats, dtype, device, kwargs.get('load_image')); file = Path(cache)/f'{key[:24]}.safetensors'
     if (hit := _read_cache(file, key, len(rows))): return hit[0], _still_out(rows, hit[1])
     emb, items = fresh(rows.assign(_row=np.arange(len(rows))))
     kept = torch.from_numpy(np.isin(np.arange(len(rows)), items['_row']))

@@ -239,7 +239,7 @@ class Study:
     pretrained:bool=True # start from timm's ImageNet weights
     weights:object=None # a local file or model folder to start from instead
     protocol:Protocol=cross_camera # how the networks are scored
-    read:object=None # what reads the images, such as `pack.read`; None for files
+    load_image:object=None # what reads the images, such as `pack.load_image`; None for files
     checksum:str=None # of the data; None computes it from labels and image files
     workers:int=0 # loader processes
     compile:bool=False # compile the networks with `torch.compile`
@@ -254,7 +254,7 @@ class Study:
     def drawn(self)->pd.DataFrame:
         "The manifest with query and gallery as the protocol draws them; every image file is looked at once, here."
         df = self.protocol.draw(self.df)
-        return df if self.read else drop_unreadable(df)
+        return df if self.load_image else drop_unreadable(df)
 
 # %% ../../nbs/study/01_ablation.ipynb #cd8fffea
 def _weights_checksum(path):
@@ -379,7 +379,7 @@ def _learner(self:Study, row, seed):
     "The `Learner` of a run, before its first epoch."
     recipe = row.full_recipe(self.recipe)
     arch = self.arch if self.pretrained or self.weights else None           # weights come with a normalization of their own
-    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed, read=self.read,
+    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed, load_image=self.load_image,
                      junk=self.protocol.junk, verify=False)
     return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
                         pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
@@ -399,7 +399,7 @@ def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     with learn.no_bar(), learn.no_logging(): learn.fit_recipe(start_epoch=start, cbs=[ck, watch, SkipValidation(), *cbs])
     learn.save_model(folder, seed=seed)
     _, items, embs = score(learn.model, self.drawn, size=size, junk=self.protocol.junk, num_workers=self.workers,
-                           read=self.read, verify=False, progress=False)
+                           load_image=self.load_image, verify=False, progress=False)
     draws = score_repeats(items, self.protocol.once_drawn(), embs, evaluate_retrieval)
     self.record(row, seed, draws, watch.sums, device_note(device), sum(p.numel() for p in learn.model.parameters()))
     _sweep(folder, done=True)
@@ -783,7 +783,7 @@ def heat_maps(self:Study, row:AblationRow, seed:int, pairs:pd.DataFrame, stage:i
     "The heat of each query of `pairs` for its similarity to its partner, in a finished run; with `random` in that network with weights drawn anew."
     net, meta = self.load(row, seed)
     if random: net = randomize_weights(net, seed)
-    dl = query_gallery_dl(pairs, size=meta['size'], read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
+    dl = query_gallery_dl(pairs, size=meta['size'], load_image=self.load_image, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
                  stats=(meta['mean'], meta['std']))
     x, *_ = dl.one_batch()
     x = x.as_subclass(torch.Tensor)
@@ -827,7 +827,7 @@ def heatmap_figure(self:Study,
 ):
     "The paper's Figure 4: the same vehicles under the heat of each network; returns the figure."
     pairs = heat_pairs(self.drawn, n, self.protocol.junk)
-    dl = query_gallery_dl(pairs, size=self.recipe.size, read=self.read, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
+    dl = query_gallery_dl(pairs, size=self.recipe.size, load_image=self.load_image, junk=self.protocol.junk, bs=len(pairs), verify=False, device='cpu',
                  stats=([0.]*3, [1.]*3))
     ims = dl.one_batch()[0].as_subclass(torch.Tensor)[:len(pairs)//2].clamp(0, 1)
     return heat_grid(ims, {row.name: self.heat_maps(row, seed, pairs, stage) for row in table})
@@ -845,7 +845,7 @@ def ranking_figure(self:Study,
     seen = []
     for row in (a, b):
         net, meta = self.load(row, seed)
-        _, items, embs = score(net, self.drawn, size=meta['size'], junk=self.protocol.junk, read=self.read, verify=False, progress=False)
+        _, items, embs = score(net, self.drawn, size=meta['size'], junk=self.protocol.junk, load_image=self.load_image, verify=False, progress=False)
         seen.append(RetrievalInterpretation.from_embeddings(embs, items, junk=self.protocol.junk, name=row.name))
     return ranking_pairs(*[s.evaluation for s in seen], n, k=k)
 
@@ -865,7 +865,7 @@ def robustness(self:Study,
         for seed in seeds:
             net, meta = self.load(row, seed)
             for kind, n, d in cases:
-                s, *_ = score(net, d, size=meta['size'], junk=self.protocol.junk, read=self.read, verify=False, progress=False)
+                s, *_ = score(net, d, size=meta['size'], junk=self.protocol.junk, load_image=self.load_image, verify=False, progress=False)
                 out.append(dict(kind=kind, strength=n, row=row.name, seed=seed, **_with_ends(s)))
     return pd.DataFrame(out)
 

@@ -42,7 +42,7 @@ class Images:
     "A manifest, what reads its images, and where both come from."
     path:Path # the CSV, folder or pack that was named
     df:pd.DataFrame # the manifest, with absolute paths
-    read:object=None # what reads an image, a callable of (path, size); None for files
+    load_image:object=None # what reads an image, a callable of (path, size); None for files
     dataset:str=None # name of the known data set; None for a set of one's own
     test:str=None # which of the data set's tests
     pack_sha256:str=None # of the pixels of a pack
@@ -77,7 +77,7 @@ def open_images(
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt':
         pack = open_pack(path)
-        return Images(path, pack.of(), pack.read, pack.dataset, None, pack.meta['sha256'])
+        return Images(path, pack.of(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
     known = detect_dataset(path) if path.is_dir() else None
     df = read_dataset(path, **option) if path.is_dir() else read_manifest(path)
     return Images(path, df, None, known.name if known else None, test)
@@ -297,7 +297,7 @@ def seen_in_training(
 )->dict: # `vehicles` of the test that were trained on, by how many `images` of any role, and the `test_images` that show them, with their `paths`; None where it cannot be known
     "Which vehicles of a test the network knows: those with an image, of any role, that it was trained on."
     same = images.df[images.df.pid.isin(rows.pid)]
-    known = trained_on(meta, same, images.read)
+    known = trained_on(meta, same, images.load_image)
     if known is None: return None
     mine = rows[rows.pid.isin(same.pid[known])]
     return dict(images=int(known.sum()), vehicles=int(mine.pid.nunique()), test_images=len(mine), paths=mine.path.tolist())
@@ -321,7 +321,7 @@ def evaluate_model(
                         "so its score would say nothing of other vehicles. Score it on others, or pass --allow-seen, which marks the score.")
     net, meta = load_for_eval(model, attention)
     emb, items = cached_embeddings(net, first, size=meta['size'], stats=(meta['mean'], meta['std']), cache=Path(model)/'cache',
-                                   read=images.read, junk=protocol.junk, **kwargs)
+                                   load_image=images.load_image, junk=protocol.junk, **kwargs)
     out = evaluate(emb, items, protocol, name=name or Path(model).name, **(ranking or {}))
     out.seen, told = seen, None if seen is None else {k: v for k, v in seen.items() if k != 'paths'}
     out.source = dict(model=dict(path=str(model), sha256=meta['sha256'], trained_on=told), left_out=left_out(rows, items))
@@ -440,9 +440,9 @@ def train_run(
     "Trains, resuming where a checkpoint is in `out`; writes the model folder, scores and pictures there."
     set_seed(seed)
     first, t = protocol.draw(images.df), time.time()
-    df = first if images.read else drop_unreadable(first)                  # decoded once, for training and scoring alike
+    df = first if images.load_image else drop_unreadable(first)                  # decoded once, for training and scoring alike
     starts = dict(arch=arch, weights=weights) if pretrained or weights else {}             # such weights want the images they were made for
-    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, read=images.read, junk=protocol.junk, verify=False)
+    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, load_image=images.load_image, junk=protocol.junk, verify=False)
     learn = reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained, weights=weights, junk=protocol.junk)
     print(_images_line(learn.model))
     more, checkpoint = before(learn, df) if before else {}, Checkpoint(Path(out)/'checkpoint.pth')
@@ -451,7 +451,7 @@ def train_run(
     pictures = RankingLists(Path(out)/'rankings', every=eval_every*max(1, recipe.epochs//(5*eval_every)))
     with _lines(learn, bar): learn.fit_recipe(start_epoch=start, eval_every=eval_every, cbs=[checkpoint, EpochLines(), pictures], **kwargs)
     learn.save_model(out, seed=seed)
-    _, items, emb = score(learn.model, df, size=recipe.size, junk=protocol.junk, num_workers=workers, read=images.read, progress=bar, verify=False)
+    _, items, emb = score(learn.model, df, size=recipe.size, junk=protocol.junk, num_workers=workers, load_image=images.load_image, progress=bar, verify=False)
     result = evaluate(emb, items, protocol, name=Path(out).name)
     result.write(out, recipe=recipe.to_dict(), data=dict(path=str(images.path), dataset=images.dataset, left_out=left_out(first, df)), seconds=round(time.time()-t, 1), **more)
     finish_run(out, keep)

@@ -50,9 +50,9 @@ def _refuse_processes():
 # %% ../../nbs/train/06_learner.ipynb #3078ce3a
 def _fed(dls)->dict:
     "What the images of `dls` go through: `input_size`, `interpolation`, `mean` and `std`, as far as it can be found."
-    read = next((t for t in dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)), None) if hasattr(dls.train_ds, 'tls') else None
+    reader = next((t for t in dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)), None) if hasattr(dls.train_ds, 'tls') else None
     norm = next((t for t in dls.train.after_batch.fs if isinstance(t, Normalize)), None)
-    d = {} if read is None else dict(input_size=[3, *to_2tuple(read.size)], interpolation='bicubic')
+    d = {} if reader is None else dict(input_size=[3, *to_2tuple(reader.size)], interpolation='bicubic')
     if norm is None: return d
     return d | {k: [round(v, 6) for v in getattr(norm, k).flatten().tolist()] for k in ('mean', 'std')}
 
@@ -214,9 +214,9 @@ def score(
     return evaluate_manifest(embs, dl.items.pid, dl.items, junk=junk, metric=metric), dl.items, embs
 
 # %% ../../nbs/train/06_learner.ipynb #44fdac5a
-def _image_digests(df, read):
+def _image_digests(df, load_image):
     "The first 8 bytes of the SHA-256 of each image's file, from the pack where they were packed; None for a file that is gone."
-    pack = getattr(read, '__self__', None)
+    pack = getattr(load_image, '__self__', None)
     content = pack.content if isinstance(pack, Pack) and pack.content.sources else None
     for path in df.path:
         row = content.rows.get(str(path)) if content else None
@@ -234,9 +234,9 @@ def _split(text):
     return {data[i:i+8] for i in range(0, len(data), 8)}
 
 # %% ../../nbs/train/06_learner.ipynb #24b7390f
-def _joined_digests(df, read=None):
+def _joined_digests(df, load_image=None):
     "The digests of all images as one text; None where no file is left."
-    found = {d for d in _image_digests(df, read) if d}
+    found = {d for d in _image_digests(df, load_image) if d}
     return _join(found) if found else None
 
 def _united(own, before):
@@ -251,8 +251,8 @@ def save_model(self:Learner,
 )->Path: # the folder
     "Write the trained network as `weights.safetensors` and `model.json`, read back by `load_net`; with the images it has seen, those of its starting weights included."
     fed = _fed(self.dls)                               # what the images really went through
-    read = next(t for t in self.dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)).read
-    seen = _united(_joined_digests(self.dls.train_ds.items, read), getattr(self, 'seen_before', ''))
+    load_image = next(t for t in self.dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)).load_image
+    seen = _united(_joined_digests(self.dls.train_ds.items, load_image), getattr(self, 'seen_before', ''))
     return save_net(self.model, folder, size=tuple(fed['input_size'][1:]), mean=fed['mean'], std=fed['std'],
                     identities=list(self.dls.vocab)[:self.dls.c], recipe=self.recipe.to_dict(), **meta, trained_on=seen)
 
@@ -260,13 +260,13 @@ def save_model(self:Learner,
 def trained_on(
     meta:dict, # description of a model, from `load_net` or `read_meta`
     df:pd.DataFrame, # manifest
-    read=None, # what reads its images, such as `pack.read`; None for files
+    load_image=None, # what reads its images, such as `pack.load_image`; None for files
     return_unchecked:bool=False # also return (len(df),) bool: the images that could not be checked, since their bytes are not there
 )->np.ndarray: # (len(df),) bool; None where the model does not list its images, or none of these could be checked
     "Which images of a manifest the network was trained on, recognized by the bytes of their files, whatever they are called."
     text, known, unchecked = meta.get('trained_on'), None, np.ones(len(df), dtype=bool)
     if text:
-        seen, digests = _split(text), list(_image_digests(df, read))
+        seen, digests = _split(text), list(_image_digests(df, load_image))
         unchecked = np.array([d is None for d in digests], dtype=bool)
         if not len(df) or not unchecked.all(): known = np.array([d in seen for d in digests], dtype=bool)
     return (known, unchecked) if return_unchecked else known
