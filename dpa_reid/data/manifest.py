@@ -14,11 +14,12 @@ from pathlib import Path
 from fastcore.parallel import parallel
 from ..core import *
 
-# %% ../../nbs/data/01_manifest.ipynb #fcee1567
+# %% ../../nbs/data/01_manifest.ipynb #433ef646
 manifest_columns = ['path', 'pid', 'camid', 'split']
 split_names = ['train', 'query', 'gallery']
+_four = ', '.join(manifest_columns)                       # for messages
 
-# %% ../../nbs/data/01_manifest.ipynb #09ca17bf
+# %% ../../nbs/data/01_manifest.ipynb #b9314a8f
 def _is_utf8(name):
     try: str(name).encode()
     except UnicodeEncodeError: return False
@@ -28,10 +29,11 @@ def require_utf8(names, where):
     "Raises `DataError` for names that are not valid UTF-8, which no CSV, page or message could hold."
     bad = [n for n in names if not _is_utf8(n)]
     if not bad: return
-    raise DataError(f"{where}: {len(bad)} names are not in UTF-8: {first_few(map(ascii, bad))}. They come from an archive of another encoding: "
-                    "unpack it again, with `unzip -O gbk` for instance, or rename them with `convmv -f gbk -t utf8 -r --notest`.")
+    raise DataError(f"{where}: {len(bad)} names are not in UTF-8: {first_few(map(ascii, bad))}. "
+        "They come from an archive of another encoding: unpack it again, with `unzip -O gbk` for instance, "
+        "or rename them with `convmv -f gbk -t utf8 -r --notest`.")
 
-# %% ../../nbs/data/01_manifest.ipynb #d3e6e9f7
+# %% ../../nbs/data/01_manifest.ipynb #a0a316d8
 def _require_four(df, where):
     "Raises `DataError` where one of the four columns is absent, or all of them are in one."
     absent = [c for c in manifest_columns if c not in df]
@@ -39,48 +41,59 @@ def _require_four(df, where):
     only = str(df.columns[0])
     mark = next((m for m in (';', '\t', '|') if len(df.columns) == 1 and m in only), None)
     if mark: raise DataError(f"{where}: its columns are separated by {mark!r}. Save it with commas.")
-    raise DataError(f"{where}: has no column {first_few(absent)}; it has {first_few(df.columns, 12)}. Add it, or give yours this name.")
+    found = first_few(df.columns, 12)
+    raise DataError(f"{where}: has no column {first_few(absent)}; it has {found}. Add it, or give yours this name.")
 
-# %% ../../nbs/data/01_manifest.ipynb #53a7b3f8
-def _check_values(df, where):
-    "Raises `DataError` for values that one of the four columns cannot have."
+# %% ../../nbs/data/01_manifest.ipynb #74f728b2
+def _check_filled(df, where):
+    "Raises `DataError` where a row lacks one of the four values."
     for c in manifest_columns:
         empty = df[c].isna().to_numpy()
-        if empty.any(): raise DataError(f"{where}: {empty.sum()} rows have no {c}, the first is row {empty.argmax()}. Fill them in or leave the rows out.")
-    for c in ('path', 'pid'): require_utf8(df[c].unique(), where)
+        if not empty.any(): continue
+        raise DataError(f"{where}: {empty.sum()} rows have no {c}, the first is row {empty.argmax()}. "
+            "Fill them in or leave the rows out.")
+
+def _check_values(df, where):
+    "Raises `DataError` for splits and cameras that cannot be used."
     other = sorted(set(df.split) - {*split_names, 'test'}, key=str)
     if other:
-        raise DataError(f"{where}: the column split holds {first_few(map(repr, other))}; it may hold {first_few(split_names)} or test.")
+        allowed = first_few(split_names)
+        raise DataError(f"{where}: the column split holds {first_few(map(repr, other))}; it may hold {allowed} or test.")
     if pd.api.types.infer_dtype(df.camid) != 'integer':
         raise DataError(f"{where}: the column camid holds {df.camid.iloc[0]!r}; it must hold whole numbers. "
-                        "`df['camid'] = pd.factorize(df.camid)[0]` numbers any names.")
+            "`df['camid'] = pd.factorize(df.camid)[0]` numbers any names.")
 
 def _check_pids(df, where):
     "Raises `DataError` for an identity that is there both as a number and as text."
     pids = pd.Series(df.pid.unique()).map(str)
     if pids.is_unique: return
-    raise DataError(f"{where}: {first_few(pids[pids.duplicated()])} is a pid both as a number and as text, which no CSV could tell apart. "
-                    "Make one of the two; `df.pid.astype(str)` makes all text.")
+    twice = first_few(pids[pids.duplicated()])
+    raise DataError(f"{where}: {twice} is a pid both as a number and as text, which no CSV could tell apart. "
+        "Make one of the two; `df.pid.astype(str)` makes all text.")
 
-# %% ../../nbs/data/01_manifest.ipynb #4ae71445
+# %% ../../nbs/data/01_manifest.ipynb #4c656efe
 def check_columns(
     df:pd.DataFrame, # manifest
     where='the manifest' # its name in messages
 )->pd.DataFrame: # `df`
     "Raises `DataError` where a column or a value is missing, or a value cannot be used."
-    if len(df) == 0: raise DataError(f"{where}: holds no rows. Give it one row per image, with columns {', '.join(manifest_columns)}.")
+    if len(df) == 0: raise DataError(f"{where}: holds no rows. Give it one row per image, with columns {_four}.")
     _require_four(df, where)
+    _check_filled(df, where)
+    for c in ('path', 'pid'): require_utf8(df[c].unique(), where)
     _check_values(df, where)
     _check_pids(df, where)
     return df
 
-# %% ../../nbs/data/01_manifest.ipynb #f6b58ef7
+# %% ../../nbs/data/01_manifest.ipynb #b4c4f2f0
 def _way_out(df, split):
     "What to do where a manifest has no rows of `split`."
     if split != 'train' and (df.split == 'test').any():
-        return "A protocol draws query and gallery from the test rows: --protocol single_gallery_shot, or `single_gallery_shot().split(df).df`."
-    hold_out = ", or hold identities out for the test: --protocol held_out" if split != 'train' and set(df.split) == {'train'} else ''
-    return f"Mark some rows as {split} in its column split{hold_out}."
+        return ("A protocol draws query and gallery from the test rows: --protocol single_gallery_shot, "
+            "or `single_gallery_shot().split(df).df`.")
+    text = f"Mark some rows as {split} in its column split"
+    only_train = split != 'train' and set(df.split) == {'train'}
+    return text + (", or hold identities out for the test: --protocol held_out." if only_train else '.')
 
 def check_splits(
     df:pd.DataFrame, # manifest
@@ -106,7 +119,7 @@ def missing_files(
         except (OSError, ValueError): present[folder] = set()              # a ValueError for a name with a zero byte
     return [p for p in paths if os.path.basename(p) not in present[os.path.dirname(p)] and not os.path.isfile(p)]
 
-# %% ../../nbs/data/01_manifest.ipynb #b6c1512c
+# %% ../../nbs/data/01_manifest.ipynb #d3c8e4ca
 _one_of_each = dict(split='in more than one split', pid='under more than one pid', camid='under more than one camid')
 
 def check_unique_paths(
@@ -118,11 +131,11 @@ def check_unique_paths(
     if path.is_unique: return df
     for column, found in _one_of_each.items():
         n = df.groupby(path)[column].nunique()
-        if (n > 1).any():
-            raise DataError(f"{where}: {(n > 1).sum()} image files are {found}: {first_few(n.index[n > 1])}. Keep each in one.")
+        several = n.index[n > 1]
+        if len(several): raise DataError(f"{where}: {len(several)} image files are {found}: {first_few(several)}. Keep each in one.")
     return df
 
-# %% ../../nbs/data/01_manifest.ipynb #3290a906
+# %% ../../nbs/data/01_manifest.ipynb #9abf4b9b
 def check_files(
     df:pd.DataFrame, # manifest with paths that can be opened
     where='the manifest' # its name in messages
@@ -131,7 +144,7 @@ def check_files(
     gone = missing_files(df.path)
     if gone:
         raise DataError(f"{where}: {len(gone)} of {len(df)} image files are missing: {first_few(gone)}. "
-                        "Paths are relative to the CSV's folder (in Python, to `root=` if given).")
+            "Paths are relative to the CSV's folder (in Python, to `root=` if given).")
     return check_unique_paths(df, where)
 
 # %% ../../nbs/data/01_manifest.ipynb #a4835676
@@ -157,7 +170,7 @@ def _texts(file):
     if 'pid' in df: df['pid'] = df.pid.str.strip()
     return df.where(df != '')
 
-# %% ../../nbs/data/01_manifest.ipynb #b84f4beb
+# %% ../../nbs/data/01_manifest.ipynb #039f9bb5
 def read_table(
     file # CSV file, perhaps with the columns `pid` and `path`
 )->pd.DataFrame: # `pid` as whole numbers where each is written as one, else as text; `path` as text
@@ -170,17 +183,19 @@ def read_table(
         for c in text: df[c] = text[c].to_numpy()
     except (OSError, ValueError, pd.errors.ParserWarning) as e:
         raise DataError(f"{file}: cannot be read as a CSV file ({e}). Save it as UTF-8, with commas, "
-                        "and with as many cells in each row as in the heading.") from e
+            "and with as many cells in each row as in the heading.") from e
     return df.assign(pid=_plain_numbers(df.pid)) if 'pid' in df else df
 
-# %% ../../nbs/data/01_manifest.ipynb #9e381825
+# %% ../../nbs/data/01_manifest.ipynb #5df2ce62
 def report_repeats(df, where):
     "`df`; prints how many of its rows name a file that an earlier row names."
     twice = df.path[df.path.duplicated()]
-    if len(twice): print(f"{where}: {len(twice)} of {len(df)} rows repeat the image file of another row and count a second time: {first_few(twice)}")
+    if len(twice):
+        print(f"{where}: {len(twice)} of {len(df)} rows repeat the image file of another row and count a second time: "
+            f"{first_few(twice)}")
     return df
 
-# %% ../../nbs/data/01_manifest.ipynb #57137081
+# %% ../../nbs/data/01_manifest.ipynb #3f9ef595
 def read_manifest(
     file, # CSV file with columns `path, pid, camid, split` and any others
     root=None, # folder that paths are relative to; None for the CSV's own
@@ -188,7 +203,7 @@ def read_manifest(
 )->pd.DataFrame: # the manifest, with absolute paths
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     file = Path(file)
-    if not file.is_file(): raise DataError(f"{file}: there is no such file. Give a CSV with columns {', '.join(manifest_columns)}.")
+    if not file.is_file(): raise DataError(f"{file}: there is no such file. Give a CSV with columns {_four}.")
     df = check_columns(read_table(file), file)
     root = Path(file.parent if root is None else root).resolve()
     df = df.assign(path=[os.path.abspath(root/p) for p in df.path])
@@ -225,7 +240,7 @@ def is_decodable(
         return True
     except DataError: return False
 
-# %% ../../nbs/data/01_manifest.ipynb #5d963923
+# %% ../../nbs/data/01_manifest.ipynb #18c2b526
 def drop_unreadable(
     df:pd.DataFrame, # manifest
     n_workers:int=None, # threads; None for one per core
@@ -235,7 +250,8 @@ def drop_unreadable(
     ok = parallel(is_decodable, list(df.path), n_workers=n_workers or n_cores(), threadpool=True, progress=progress)
     ok = np.array(ok, dtype=bool)
     if ok.all(): return df.reset_index(drop=True)
-    if not ok.any(): raise DataError(f"none of the {len(df)} images can be decoded, the first is {df.path.iloc[0]}. Are they images?")
+    if not ok.any():
+        raise DataError(f"none of the {len(df)} images can be decoded, the first is {df.path.iloc[0]}. Are they images?")
     print(f"left out {int((~ok).sum())} of {len(df)} images that cannot be decoded: {first_few(df.path[~ok])}")
     return df[ok].reset_index(drop=True)
 
@@ -250,7 +266,7 @@ def n_queries_without_positive(
     values = g.groupby('pid')[junk].agg(set).to_dict()
     return sum(not (values.get(p, set()) - {c}) for p, c in zip(q.pid, q[junk]))
 
-# %% ../../nbs/data/01_manifest.ipynb #a0713703
+# %% ../../nbs/data/01_manifest.ipynb #c77a19d4
 def manifest_warnings(
     df:pd.DataFrame, # manifest
     junk:str='camid' # column whose equal value under one identity is junk; None for nothing
@@ -261,24 +277,27 @@ def manifest_warnings(
     shared = len(set(train.pid) & set(test.pid))
     alone = n_queries_without_positive(df, junk)
     other = {'camid': ' under another camera', None: ''}.get(junk, f' under another {junk}')
-    texts = [(single, f"{single} training identities have one image; batches repeat it, and it is its own only positive"),
-             (shared, f"{shared} identities are in training and in query or gallery: scores will be higher than on unseen vehicles"),
-             (alone, f"{alone} of {(df.split == 'query').sum()} queries have no positive{other} in the gallery and are not scored")]
-    return [s for n, s in texts if n]
+    n_query = (df.split == 'query').sum()
+    texts = {
+        "training identities have one image; batches repeat it, and it is its own only positive": single,
+        "identities are in training and in query or gallery: scores will be higher than on unseen vehicles": shared,
+        f"of {n_query} queries have no positive{other} in the gallery and are not scored": alone}
+    return [f'{n} {text}' for text, n in texts.items() if n]
 
-# %% ../../nbs/data/01_manifest.ipynb #84dfe963
+# %% ../../nbs/data/01_manifest.ipynb #7a42edec
 def split_summary(
     df:pd.DataFrame # manifest
 )->pd.DataFrame: # one row per split
     "Images, identities, cameras, and images per identity (fewest, median, most) of each split."
     def _row(g):
         n = g.pid.value_counts()
-        return dict(images=len(g), identities=len(n), cameras=g.camid.nunique(), fewest=n.min(), median=n.median(), most=n.max())
+        counts = dict(images=len(g), identities=len(n), cameras=g.camid.nunique())
+        return counts | dict(fewest=n.min(), median=n.median(), most=n.max())
     rows = {s: _row(df[df.split == s]) for s in (*split_names, 'test') if (df.split == s).any()}
     counts = ['images', 'identities', 'cameras', 'fewest', 'most']
     return pd.DataFrame(rows).T.astype(dict.fromkeys(counts, int))
 
-# %% ../../nbs/data/01_manifest.ipynb #ef25f5f3
+# %% ../../nbs/data/01_manifest.ipynb #3e7135dd
 def require_columns(
     df:pd.DataFrame, # manifest
     *names, # columns that must be there
@@ -289,4 +308,4 @@ def require_columns(
     if not absent: return df
     needed = f', which {why} needs' if why else ''
     raise DataError(f"the manifest has no column {first_few(absent)}{needed}; it has {first_few(df.columns, 12)}. "
-                    "Some data sets have it in a side file that may be missing here; else add it yourself.")
+        "Some data sets have it in a side file that may be missing here; else add it yourself.")

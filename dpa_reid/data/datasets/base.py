@@ -13,16 +13,16 @@ from fastcore.basics import patch
 from ...core import *
 from ..protocol import Protocol, cross_camera
 
-# %% ../../../nbs/data/03_datasets/03_base.ipynb #645adb9b
+# %% ../../../nbs/data/03_datasets/03_base.ipynb #9a410839
 @dataclass(frozen=True, eq=False)
 class Dataset:
     "What is known about a public data set, and the functions that read and write its folder."
     name:str # as its publication has it
     read:Callable # (folder, ..., skipped=None) -> manifest; `skipped` receives the names that do not fit
     detect:Callable # (folder) -> bool, whether the folder has this layout
-    layouts:dict=field(default_factory=dict) # name -> (manifest, folder, ...) -> the manifest written; the first is the usual one
+    layouts:dict=field(default_factory=dict) # name -> its writer, (manifest, folder) -> the manifest written; the usual one first
     protocol:Protocol=cross_camera # by which the set is usually scored
-    counts:dict=field(default_factory=dict) # split -> (images, identities) as published, None where unknown; for the test that is read by default
+    counts:dict=field(default_factory=dict) # split -> (images, identities) as published, None where unknown; for the usual test
     tests:dict=field(default_factory=dict) # value of the reader's `test` -> counts that differ for it
     side_files:tuple=() # tuples of glob patterns: files that should be there, each in one of these forms
     source:str='' # where it is obtained
@@ -69,12 +69,13 @@ def _repr_markdown_(self:Dataset):
              '\n'.join(f'- {s}' for s in self.notes)]
     return '\n\n'.join(p for p in parts if p)
 
-# %% ../../../nbs/data/03_datasets/03_base.ipynb #252aec40
+# %% ../../../nbs/data/03_datasets/03_base.ipynb #cb7d1543
 class _Datasets(dict):
     "Name -> `Dataset`; raises `ReIDError` that lists the names for any other."
     def __missing__(self, name): return lookup(name, self, 'data set')
     def _repr_markdown_(self):
-        rows = [f"| {d.name} | {', '.join(d.layouts)} | {d.protocol.name} |" for _, d in sorted(self.items(), key=lambda item: item[0].casefold())]
+        names = sorted(self, key=str.casefold)
+        rows = [f"| {n} | {', '.join(self[n].layouts)} | {self[n].protocol.name} |" for n in names]
         return '\n'.join(['| data set | layouts | protocol |', '|---|---|---|', *rows])
 
 datasets = _Datasets()

@@ -41,7 +41,7 @@ def _identity_rows(folder, split, skipped):
     report_skipped(left, skipped, folder, '<identity>/<image>')
     return rows
 
-# %% ../../../nbs/data/03_datasets/17_folders.ipynb #b2bb4d04
+# %% ../../../nbs/data/03_datasets/17_folders.ipynb #070b6c2e
 def _all_rows(path, skipped):
     "Rows of all splits, or of the identities in `path` itself; raises `DataError` where there are no images."
     parts = [s for s in (*split_names, 'test') if (path/s).is_dir()]
@@ -52,7 +52,7 @@ def _all_rows(path, skipped):
     else: rows = _identity_rows(path, 'test', skipped)
     if rows: return pd.concat(rows, ignore_index=True)
     raise DataError(f"{path}: holds no folders of images, only {first_few(list_dir(path, 'the images'))}. "
-                    "Put each identity's images into a folder of its name, those into train, query and gallery.")
+        "Put each identity's images into a folder of its name, those into train, query and gallery.")
 
 # %% ../../../nbs/data/03_datasets/17_folders.ipynb #03ea9861
 def read_folders(
@@ -84,9 +84,11 @@ def write_folders(
     to = [f'{s}/{p}/c{c:02d}_{k+1:04d}.jpg' for s, p, c, k in zip(d.split, d.pid, d.cam, d.groupby('vid').cumcount())]
     return write_layout(plan(d, to, camid=d.cam).assign(pid=d.pid.astype(str)), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/17_folders.ipynb #3e790700
+# %% ../../../nbs/data/03_datasets/17_folders.ipynb #3ddafe44
 def _detect(path):
     "Whether a folder of a split holds folders of images."
     return any(_images_in(d, 200) for s in split_names for d in sorted((Path(path)/s).glob('*'))[:20])
 
-dataset = register_dataset(Dataset('identity folders', read_folders, _detect, dict(folders=write_folders), source='your own', terms='your own'))
+dataset = register_dataset(Dataset(
+    name='identity folders', read=read_folders, detect=_detect, layouts=dict(folders=write_folders),
+    source='your own', terms='your own'))

@@ -27,16 +27,18 @@ def detect_dataset(
     "The description of the data set whose layout a folder has."
     return next((d for d in reversed(datasets.values()) if d.detect(path)), None)
 
-# %% ../../../nbs/data/03_datasets/90_known.ipynb #59272a22
+# %% ../../../nbs/data/03_datasets/90_known.ipynb #567ee69e
+_csv = f"a CSV with {', '.join(manifest_columns)}"
+
 def _refuse(path):
     "Raises `DataError` for a folder of unknown layout."
-    needs = f"a CSV with {', '.join(manifest_columns)}"
     content = list_dir(path, 'a data set')
     inside = [n for n in content if n.endswith('/') and detect_dataset(path/n)]
-    todo = f"{first_few(inside)} in it is known: give that" if inside else f"Give the data set's own folder, or {needs}"
-    raise DataError(f"{path}: has the layout of none of {first_few(sorted(datasets, key=str.casefold), 20)}, and no labels.csv; it holds {first_few(content)}. {todo}.")
+    todo = f"{first_few(inside)} in it is known: give that" if inside else f"Give the data set's own folder, or {_csv}"
+    known = first_few(sorted(datasets, key=str.casefold), 20)
+    raise DataError(f"{path}: has the layout of none of {known}, and no labels.csv; it holds {first_few(content)}. {todo}.")
 
-# %% ../../../nbs/data/03_datasets/90_known.ipynb #b8b9d6e1
+# %% ../../../nbs/data/03_datasets/90_known.ipynb #7274120c
 def read_dataset(
     path, # folder of a data set as its owners pack it, folder with `labels.csv`, or a CSV
     skipped:list=None, # receives the names that its reader cannot place; None prints them
@@ -45,7 +47,7 @@ def read_dataset(
     "Read whatever is at `path`; raises `DataError` where its layout is unknown, and as the readers do."
     path = Path(path)
     if path.is_file(): return read_manifest(path, **kwargs)
-    if not path.exists(): raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or a CSV with {', '.join(manifest_columns)}.")
+    if not path.exists(): raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or {_csv}.")
     known = detect_dataset(path)
     if known: return known.read(path, skipped=skipped, **kwargs)
     if (path/'labels.csv').is_file(): return read_manifest(path/'labels.csv', **kwargs)

@@ -24,7 +24,7 @@ class _Kind:
         if any(s is not None for s in state[2:5]): raise pickle.UnpicklingError('wants an array of records')
         if state[1] in ('<', '>'): self.real = self.real.newbyteorder(state[1])
 
-# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #8fa1e889
+# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #dce380df
 def _raw(data, *encoding):
     "Bytes, which Python 2 and old protocols wrote as text."
     if isinstance(data, str) and encoding in ((), ('latin1',), ('latin-1',)): return data.encode('latin1')
@@ -34,14 +34,15 @@ def _raw(data, *encoding):
 def _flat(data, kind):
     "The values as an array of one axis."
     if not isinstance(kind, _Kind): raise pickle.UnpicklingError('wants an array of unknown type')
-    if kind.real.hasobject and not isinstance(data, list): raise pickle.UnpicklingError('wants an array of objects on memory')
-    if kind.real.hasobject: return np.fromiter(data, object, len(data))
+    if kind.real.hasobject:
+        if isinstance(data, list): return np.fromiter(data, object, len(data))
+        raise pickle.UnpicklingError('wants an array of objects on memory')
     return np.frombuffer(_raw(data), kind.real) if len(data) else np.empty(0, kind.real)
 
 def _values(data, kind, shape, order='C'):
     "An array of this data; raises `ValueError` where data and shape do not fit."
     flat = _flat(data, kind)
-    if kind.real.kind == 'U': flat.tolist()                                   # raises for a number that is not a character
+    if kind.real.kind == 'U': flat.tolist()                     # raises for a number that is not a character
     return flat.reshape(shape, order=order)
 
 # %% ../../../nbs/data/03_datasets/01_pickles.ipynb #f61eb16c
@@ -69,27 +70,27 @@ def _dict(*pairs): return dict(*pairs)
 
 def _default_dict(factory=None, *pairs): return dict(*pairs)
 
-# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #2eedbd1f
+# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #5c0cbaaf
 def _plain_things():
     "Module and name -> what a pickle gets for it."
     named = {t: t for t in ('list', 'dict', 'tuple', 'int', 'long', 'float', 'bool', 'str', 'unicode')}
     builtin = named | dict(set=set, frozenset=frozenset, complex=complex, bytes=_bytes, bytearray=_bytearray)
     numpy = dict(multiarray=dict(_reconstruct=_empty_array, scalar=_scalar), numeric=dict(_frombuffer=_from_buffer))
-    modules = {'builtins': builtin, '__builtin__': builtin, '_codecs': dict(encode=_raw),
-               'collections': dict(OrderedDict=_dict, defaultdict=_default_dict), 'numpy': dict(ndarray='ndarray', dtype=_Kind)}
+    modules = dict(builtins=builtin, __builtin__=builtin, _codecs=dict(encode=_raw),
+        collections=dict(OrderedDict=_dict, defaultdict=_default_dict), numpy=dict(ndarray='ndarray', dtype=_Kind))
     modules |= {f'numpy.{core}.{m}': things for core in ('core', '_core') for m, things in numpy.items()}
     return {(m, name): thing for m, things in modules.items() for name, thing in things.items()}
 
 _plain = _plain_things()
 
-# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #2c008a5b
+# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #f0e36a25
 class PlainUnpickler(pickle.Unpickler):
     "Builds containers, numbers, text and NumPy arrays; raises `UnpicklingError` for all else, so that a downloaded file runs no code."
     def find_class(self, module, name):
         "The plain thing of that name; raises `UnpicklingError` for any other."
         if (module, name) not in _plain: raise pickle.UnpicklingError(f"wants {module}.{name}, which is not plain data")
         thing = _plain[module, name]
-        return thing if isinstance(thing, (type, str)) else partial(thing)     # new each time: a pickle may set attributes
+        return thing if isinstance(thing, (type, str)) else partial(thing)     # new each time, as a pickle may change it
 
 # %% ../../../nbs/data/03_datasets/01_pickles.ipynb #dc00f286
 _grow = {'APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'ADDITEMS', 'BUILD'}     # change the value below
@@ -108,13 +109,13 @@ def _result(op, stack, marks):
     stack.append(value)
     return value
 
-# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #fd24fe67
+# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #86e31ec9
 class _Survey:
     "Follows the instructions of a pickle of `length` bytes; raises `UnpicklingError` beyond a protocol, depth, size, or place in the memo."
     deep, large = 50, 10**8
     def __init__(self, length, newest=5):
         self.length, self.newest = length, newest
-        self.stack, self.marks, self.memo = [], [], {}                          # depth and size of values; where marks are
+        self.stack, self.marks, self.memo = [], [], {}              # depth and size of values; where marks are
 
     def put(self, arg):
         "Remember the value on top of the stack."
@@ -125,7 +126,8 @@ class _Survey:
     def build(self, op):
         "Replace the values that an instruction takes by the one it makes."
         depth, size = _result(op, self.stack, self.marks)
-        if depth > self.deep or size > self.large: raise pickle.UnpicklingError('nests its values too deep or repeats them too often')
+        if depth > self.deep or size > self.large:
+            raise pickle.UnpicklingError('nests its values too deep or repeats them too often')
 
     def step(self, op, arg):
         "Follow one instruction."
@@ -149,7 +151,7 @@ def _survey_any(data):
     try: _survey(data)
     except UnicodeDecodeError: _survey(data.replace(rb'\x', b'/x'), newest=0)      # it wrote bytes as text: '\xe9'
 
-# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #f070970c
+# %% ../../../nbs/data/03_datasets/01_pickles.ipynb #46c0e31f
 def read_pickle(
     file, # written by Python 2 or 3
     purpose:str='' # what the file does, for the message
@@ -160,5 +162,6 @@ def read_pickle(
         _survey_any(data)
         return PlainUnpickler(io.BytesIO(data), encoding='latin1').load()
     except Exception as e:
-        raise DataError(f"{file}: cannot be read as plain data ({str(e)[:200] or type(e).__name__}). It may be damaged, "
-                        "or not a file of this data set; nothing in it was run.") from e
+        why = str(e)[:200] or type(e).__name__
+        raise DataError(f"{file}: cannot be read as plain data ({why}). It may be damaged, "
+            "or not a file of this data set; nothing in it was run.") from e

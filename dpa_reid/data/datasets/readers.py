@@ -15,7 +15,7 @@ from ...core import *
 from ..manifest import *
 from ..manifest import report_repeats, require_utf8
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #88960efb
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #ec3a981c
 def _is_folder(entry):
     "Whether an entry of a folder is a folder; links in a circle are not."
     try: return entry.is_dir()
@@ -28,7 +28,7 @@ def list_dir(
     "The sorted names in `folder`; raises `DataError` where it is missing."
     if not os.path.isdir(folder):
         raise DataError(f"{folder}: there is no such folder; it holds {purpose}. Was everything unpacked, "
-                        f"and is {Path(folder).parent} the data set's own folder?")
+            f"and is {Path(folder).parent} the data set's own folder?")
     try:
         with os.scandir(folder) as it: return sorted(e.name + '/'*_is_folder(e) for e in it)
     except OSError as e: raise DataError(f"{folder}: cannot be listed ({e.strerror}). Ask its owner for access.") from e
@@ -51,7 +51,7 @@ def holds(
     "Whether all `names` exist in `folder`."
     return all((Path(folder)/n).exists() for n in names)
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #d82e47d5
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #82c3a59d
 def report_skipped(
     names:list, # that were left out, with their folders
     skipped:list, # receives them; None prints
@@ -61,10 +61,11 @@ def report_skipped(
     "Report which names were left out."
     if skipped is not None: return skipped.extend(map(str, names))
     if not names: return
-    text = f"{source}: left out {len(names)} that are not of the form {pattern_text}: {first_few(os.path.relpath(n, source) for n in names)}"
+    some = first_few(os.path.relpath(n, source) for n in names)
+    text = f"{source}: left out {len(names)} that are not of the form {pattern_text}: {some}"
     print(text.encode(errors='backslashreplace').decode())          # a name may not be UTF-8
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #d6484ab7
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #6e6e192e
 def read_names(
     folder, # with the images
     pattern:re.Pattern, # of a whole name; its named groups become columns
@@ -78,19 +79,21 @@ def read_names(
     hits = [pattern.fullmatch(n) for n in names]
     good = [h for h in hits if h]
     require_utf8((h.string for h in good), folder)
-    if not good: raise DataError(f"{folder}: holds no file of the form {pattern_text}, among {len(names)} {first_few(names)}. It should hold {purpose}.")
+    if not good:
+        raise DataError(f"{folder}: holds no file of the form {pattern_text}, among {len(names)} {first_few(names)}. "
+            f"It should hold {purpose}.")
     report_skipped([os.path.join(folder, n) for n, h in zip(names, hits) if not h], skipped, folder, pattern_text)
     paths = dict(path=[os.path.join(folder, h.string) for h in good])
     return pd.DataFrame(paths).join(pd.DataFrame([h.groups() for h in good], columns=list(pattern.groupindex)))
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #f5f4c6a2
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #ed23c589
 def require_file(
     file, # that must exist
     purpose:str # what it is for, for the message
 )->Path:
     "`file`; raises `DataError` where it is missing."
-    if not os.path.isfile(file): raise DataError(f"{file}: there is no such file; it {purpose}. Was everything unpacked?")
-    return Path(file)
+    if os.path.isfile(file): return Path(file)
+    raise DataError(f"{file}: there is no such file; it {purpose}. Was everything unpacked?")
 
 def first_file(
     places, # paths, the first that exists is taken
@@ -99,7 +102,14 @@ def first_file(
     "The first of `places` that is a file; raises `DataError` that names the first where none is."
     return next((p for p in places if os.path.isfile(p)), None) or require_file(places[0], purpose)
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #eb401133
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #c7e1aff6
+def _lines(file, purpose):
+    "The lines of a text file that are not blank; raises `DataError` where it cannot be read."
+    try: text = require_file(file, purpose).read_text(encoding='utf-8-sig', errors='replace')
+    except OSError as e:
+        raise DataError(f"{file}: cannot be read ({e.strerror}). Copy it again, or ask its owner for access.") from e
+    return [l for l in text.splitlines() if l.strip()]
+
 def read_list(
     file, # with one line for each image
     pattern:re.Pattern, # of a whole line; its named groups become columns
@@ -108,16 +118,16 @@ def read_list(
     skipped:list=None # receives the lines that do not fit; None prints them
 )->pd.DataFrame: # the groups, as text
     "One row for each line that is not blank; raises `DataError` where the file is missing or no line fits."
-    try: text = require_file(file, purpose).read_text(encoding='utf-8-sig', errors='replace')
-    except OSError as e: raise DataError(f"{file}: cannot be read ({e.strerror}). Copy it again, or ask its owner for access.") from e
-    lines = [l for l in text.splitlines() if l.strip()]
+    lines = _lines(file, purpose)
     hits = [pattern.fullmatch(l.strip()) for l in lines]
     good = [h.groups() for h in hits if h]
-    if not good: raise DataError(f"{file}: has no line of the form {pattern_text}, among {len(lines)} {first_few(map(repr, lines))}. It {purpose}.")
+    if not good:
+        raise DataError(f"{file}: has no line of the form {pattern_text}, among {len(lines)} {first_few(map(repr, lines))}. "
+            f"It {purpose}.")
     report_skipped([os.path.join(file, l) for l, h in zip(lines, hits) if not h], skipped, file, pattern_text)
     return pd.DataFrame(good, columns=list(pattern.groupindex))
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #a9b56c84
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #ea0cfee4
 def _any_case(files):
     "The files by their names in small letters, where no other differs by case alone."
     lower = pd.Series([n.lower() for n in files])
@@ -130,17 +140,18 @@ def resolve_images(
 )->list: # absolute paths
     "Where the images are, in any case where that is unambiguous; raises `DataError` for those in none of the folders."
     files = {}
-    for f in reversed([os.path.abspath(f) for f in folders]):
-        files |= {n: os.path.join(f, n) for n in list_dir(f, 'images')}
+    for f in map(os.path.abspath, reversed(folders)): files |= {n: os.path.join(f, n) for n in list_dir(f, 'images')}
     if any(n not in files for n in names): files = _any_case(files) | files
     found = [files.get(n) or files.get(('any case', n.lower())) for n in names]
     gone = [n for n, f in zip(names, found) if not f]
     if not gone: return found
-    raise DataError(f"{source}: names {len(gone)} of {len(names)} images that are not in {' or '.join(map(str, folders))}: "
-                    f"{first_few(gone)}. Was everything unpacked?")
+    places = ' or '.join(map(str, folders))
+    raise DataError(f"{source}: names {len(gone)} of {len(names)} images that are not in {places}: "
+        f"{first_few(gone)}. Was everything unpacked?")
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #3b304662
-_split_folders = dict(image_train=('train', 'training images'), image_query=('query', 'queries'), image_test=('gallery', 'gallery images'))
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #061fdccd
+_split_folders = dict(image_train=('train', 'training images'), image_query=('query', 'queries'),
+    image_test=('gallery', 'gallery images'))
 
 def read_split_folders(
     path, # the data set's folder

@@ -16,7 +16,7 @@ from pathlib import Path
 from fastcore.test import test_eq
 from ...core import *
 
-# %% ../../../nbs/data/03_datasets/04_testing.ipynb #e3cd97ed
+# %% ../../../nbs/data/03_datasets/04_testing.ipynb #ec5818e2
 def same_partition(
     a, # (N,)
     b # (N,)
@@ -35,8 +35,7 @@ def check_round_trip(
     test_eq(sorted(read.path), sorted(written.path))
     w = written.set_index('path').loc[read.path].reset_index()
     test_eq(read.split.tolist(), w.split.tolist())
-    for c in ('camid', *['pid']*ids, *columns):
-        assert same_partition(read[c].fillna('none'), w[c].fillna('none')), f'{c} differs'
+    for c in ('camid', *['pid']*ids, *columns): assert same_partition(read[c].fillna('none'), w[c].fillna('none')), f'{c} differs'
     return read
 
 # %% ../../../nbs/data/03_datasets/04_testing.ipynb #c14cb289
@@ -107,7 +106,7 @@ def damaged_copy(
         for change in changes: change(copy)
         yield copy
 
-# %% ../../../nbs/data/03_datasets/04_testing.ipynb #bd9be271
+# %% ../../../nbs/data/03_datasets/04_testing.ipynb #5162cc5b
 @dataclass
 class Damage:
     "A change of a data set's folder, and what its reader should make of it."
@@ -123,7 +122,7 @@ def _outcome(damage, read, folder, whole):
         try: df = read(copy, skipped=(skipped := []))
         except DataError as e:
             assert damage.error and damage.error in str(e), str(e)
-            return str(e).replace(f'{copy}{os.sep}', '')
+            return str(e).replace(f'{copy}{os.sep}', '').replace(str(copy), copy.name)
         assert not damage.error, f'read without {damage.error!r}'
         test_eq(sorted(skipped), sorted(str(copy/s) for s in damage.skipped))
         test_eq(whole - len(df), damage.lost)

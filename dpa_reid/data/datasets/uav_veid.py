@@ -32,11 +32,13 @@ def _list_file(path, names, purpose):
     "The first of `names` in `UAV-labels` or `path`; raises `DataError` where there is none."
     return first_file([Path(path)/d/n for n in names for d in ('UAV-labels', '')], purpose)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #578c0abd
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #185f0d99
 def _ranked_folders(path, words):
     "Image folders in groups: those with all `words` in their names, with the first, with the second, with none."
     folders = [p for p in sorted(Path(path).glob('image*')) if p.is_dir()]
-    if not folders: raise DataError(f"{path}: has no folder whose name begins with image, only {first_few(list_dir(path, 'UAV-VeID'))}.")
+    if not folders:
+        content = first_few(list_dir(path, 'UAV-VeID'))
+        raise DataError(f"{path}: has no folder whose name begins with image, only {content}.")
     ranks = {}
     for f in folders: ranks.setdefault(tuple(w not in f.name for w in words), []).append(f)
     return [ranks[k] for k in sorted(ranks)]
@@ -48,8 +50,9 @@ def _check_unambiguous(groups, names, words, file):
         held = pd.Series([n for f in folders for n in list_dir(f, 'images') if n in left])
         twice = held[held.duplicated()].unique()
         if len(twice):
-            raise DataError(f"{file}: names {len(twice)} images that are in more than one of {first_few((f.name for f in folders), 9)}: "
-                            f"{first_few(twice)}. Rename the folder that is meant to hold {' and '.join(words)}.")
+            several = first_few((f.name for f in folders), 9)
+            raise DataError(f"{file}: names {len(twice)} images that are in more than one of {several}: {first_few(twice)}. "
+                f"Rename the folder that is meant to hold {' and '.join(words)}.")
         left -= set(held)
 
 # %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #ce7c83ab
@@ -75,11 +78,13 @@ def _view_of(path, skipped):
 # %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #46b794a1
 uav_veid_name = re.compile(r'(?P<number>\d+)_(?P<pid>\d{1,18})\.jpe?g', re.I | re.A)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #a1fb2ece
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #0679ccd9
 def _flat(path, skipped):
     "Rows of the repackaging without lists."
-    rows = [read_names(Path(path)/s, uav_veid_name, '<number>_<vehicle>.jpg', f'the {s} images of UAV-VeID', skipped).assign(split=s) for s in split_names]
-    return pd.concat(rows).astype(dict(pid=int)).drop(columns='number')
+    def _rows(split):
+        purpose = f'the {split} images of UAV-VeID'
+        return read_names(Path(path)/split, uav_veid_name, '<number>_<vehicle>.jpg', purpose, skipped).assign(split=split)
+    return pd.concat(map(_rows, split_names)).astype(dict(pid=int)).drop(columns='number')
 
 def read_uav_veid(
     path, # the folder with the image folders and lists, or with `train`, `query`, `gallery`
@@ -94,7 +99,7 @@ def read_uav_veid(
     columns = dict(view=[views.get(n) for n in rows.name]) if views else {}
     return as_manifest(rows.drop(columns='name'), path, **columns)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #60482eb9
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #a72187c8
 _lists = dict(train='train_id_label.txt', query='test_query_label.txt', gallery='test_gallery_label.txt')
 _readme_lists = dict(train='train_id_label.txt', query='test_q_label.txt', gallery='test_g_label.txt')
 _view_file = 'UAV-labels/train_view_label(front rear left right).txt'
@@ -102,12 +107,12 @@ _view_file = 'UAV-labels/train_view_label(front rear left right).txt'
 def _view_lines(d):
     "View of each row, and lines of name and four columns, one of them 1."
     v = view_codes(d, 4)
-    if 'view' not in d: v = np.array([1, 2, 0, 3])[v]                     # angles: from behind, then from the left, the front, the right
+    if 'view' not in d: v = np.array([1, 2, 0, 3])[v]       # angles: from behind, then from the left, the front, the right
     return np.array(_views, object)[v], lines_of(d.name, *np.eye(4, dtype=int)[v].T)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #e4c00500
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #de07ac44
 def write_uav_veid(
-    df:pd.DataFrame, # manifest; views of training images are written where there is `view` (a number from 0: front, rear, left, right) or `angle`
+    df:pd.DataFrame, # manifest; views of training images are written from `view` (from 0: front, rear, left, right) or `angle`
     root, # folder to write, absent or empty
     copy_fn:Callable=shutil.copyfile, # (from, to) places one image
     lists:dict=_lists # split -> name of its list
@@ -137,14 +142,20 @@ def write_uav_veid_flat(
     to = in_split_folders(d, names, 'train', 'query', 'gallery')
     return write_layout(plan(d, to, camid=np.arange(len(d))), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #b3b85a65
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #c179f583
 def _detect(path):
     "Whether a folder has the lists, the image folders or the names of this set."
-    return any(holds(path, f) for f in ('UAV-labels', 'images_query_test', 'test_q_label.txt')) or names_fit(Path(path)/'train', uav_veid_name)
+    has_lists = any(holds(path, f) for f in ('UAV-labels', 'images_query_test', 'test_q_label.txt'))
+    return has_lists or names_fit(Path(path)/'train', uav_veid_name)
 
 dataset = register_dataset(Dataset(
-    'UAV-VeID', read_uav_veid, _detect, dict(uav_veid=write_uav_veid, uav_veid_readme=write_uav_veid_readme, uav_veid_flat=write_uav_veid_flat), no_junk,
-    counts=dict(train=(18709, 1797), query=(16850, 2208), gallery=(2208, 2208)), tests=dict(val=dict(query=(3554, 596), gallery=(596, 596))),
-    side_files=(('**/train*label.txt', 'train'), ('**/test_q*label.txt', 'query'), ('**/test_g*label.txt', 'gallery'), ('**/train_view_label*.txt', 'train')),
-    source='by a signed agreement, see the README of the data set (contact: Shangzhi Teng)', terms='those of the agreement, which is not public here',
-    notes=("It has no cameras: loaders that read one from a file name read a running number.", "Views are labeled for training images only.")))
+    name='UAV-VeID', read=read_uav_veid, detect=_detect, protocol=no_junk,
+    layouts=dict(uav_veid=write_uav_veid, uav_veid_readme=write_uav_veid_readme, uav_veid_flat=write_uav_veid_flat),
+    counts=dict(train=(18709, 1797), query=(16850, 2208), gallery=(2208, 2208)),
+    tests=dict(val=dict(query=(3554, 596), gallery=(596, 596))),
+    side_files=(('**/train*label.txt', 'train'), ('**/test_q*label.txt', 'query'), ('**/test_g*label.txt', 'gallery'),
+        ('**/train_view_label*.txt', 'train')),
+    source='by a signed agreement, see the README of the data set (contact: Shangzhi Teng)',
+    terms='those of the agreement, which is not public here',
+    notes=("It has no cameras: loaders that read one from a file name read a running number.",
+        "Views are labeled for training images only.")))

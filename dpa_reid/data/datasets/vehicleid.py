@@ -64,15 +64,18 @@ def write_vehicleid(
     planned, files = numbered_images(d, 'image', 7, [f'test_list_{n}' for n in _tests])
     return write_layout(planned, files | _attribute_files(d), root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/15_vehicleid.ipynb #59a07bdf
-_side = [f'train_test_split/{n}.txt' for n in ('train_list', *(f'test_list_{n}' for n in _tests))]
+# %% ../../../nbs/data/03_datasets/15_vehicleid.ipynb #0049fdad
+_side = ['train_test_split/train_list.txt', *(f'train_test_split/test_list_{n}.txt' for n in _tests)]
 _side += [f'attribute/{a}_{b}.txt' for a in ('color', 'model') for b in ('attr', 'names')]
 
 dataset = register_dataset(Dataset(
-    'VehicleID', read_vehicleid, lambda path: holds(path, 'image', 'train_test_split'), dict(vehicleid=write_vehicleid), single_gallery_shot(),
+    name='VehicleID', read=read_vehicleid, detect=lambda path: holds(path, 'image', 'train_test_split'),
+    layouts=dict(vehicleid=write_vehicleid), protocol=single_gallery_shot(),
     counts=dict(train=(113346, 13164), test=(6493, 800)),
     tests={800: dict(test=(6493, 800)), 1600: dict(test=(13377, 1600)), 2400: dict(test=(19777, 2400))},
     side_files=tuple((n,) for n in _side),
-    source='on request from Peking University, see www.pkuml.org/resources/pku-vehicleid.html', terms='research only, not for commercial use; it asks for a citation',
-    notes=("According to its README images and vehicles differ slightly from the paper's counts, after vehicles with false plates were found.",
-           "Public code has drawn one query per identity instead of one gallery image; such scores are not comparable.")))
+    source='on request from Peking University, see www.pkuml.org/resources/pku-vehicleid.html',
+    terms='research only, not for commercial use; it asks for a citation',
+    notes=("According to its README images and vehicles differ slightly from the paper's counts, "
+        "after vehicles with false plates were found.",
+        "Public code has drawn one query per identity instead of one gallery image; such scores are not comparable.")))

@@ -19,12 +19,13 @@ from .readers import *
 from .writers import *
 from .base import *
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #1236036a
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #a9d80be6
 def _attributes(file):
     "Vehicle -> attributes from one of the XML files."
     try: items = ET.fromstring(file.read_text(encoding='latin1')).iter('Item')
     except (ET.ParseError, ValueError) as e:
-        raise DataError(f"{file}: cannot be read as XML ({e}). It holds color and type of vehicles; copy it again, or remove it to continue without.") from e
+        raise DataError(f"{file}: cannot be read as XML ({e}). It holds color and type of vehicles; "
+            "copy it again, or remove it to continue without.") from e
     return {i.get('vehicleID', '').lstrip('0'): dict(color=i.get('colorID'), type=i.get('typeID')) for i in items}
 
 def _names_of(file):
@@ -44,8 +45,8 @@ def _labels(path, pids):
         return [names.get(c, c) for c in codes]
     return dict(color=_column('color', 'list_color.txt'), type=_column('type', 'list_type.txt'))
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #7099dd24
-_view_line = re.compile(r'(?:\S*[/\\])?(?P<name>[^\s/\\]+)\s+(?:\S+\s+)*(?P<view>-?\d{1,18})', re.A)     # linear in a line's length
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #c03064bb
+_view_line = re.compile(r'(?:\S*[/\\])?(?P<name>[^\s/\\]+)\s+(?:\S+\s+)*(?P<view>-?\d{1,18})', re.A)     # linear in a line
 
 def _views(path, names, skipped):
     "The column `view`, where one of the key point files exists."
@@ -69,12 +70,13 @@ def read_veri776(
     names = [os.path.basename(p) for p in df.path]
     return as_manifest(df, path, time=pd.to_numeric(df.time), **_labels(path, df.pid), **_views(path, names, skipped))
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #c77cfbd9
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #a3af2bb0
 def _xml(d, tag):
     "The labels of images as XML."
-    rows = zip(d.name, d.vid, d.cam, d.color_id, d.type_id)
-    items = ''.join(f'<Item imageName={quoteattr(n)} vehicleID="{v:04d}" cameraID="c{c:03d}" colorID="{a}" typeID="{b}" />\n' for n, v, c, a, b in rows)
-    return f'<?xml version="1.0" encoding="gb2312"?>\n<{tag} Version="1.0">\n<Items number="{len(d)}">\n{items}</Items>\n</{tag}>\n'
+    item = '<Item imageName={} vehicleID="{:04d}" cameraID="c{:03d}" colorID="{}" typeID="{}" />'
+    items = [item.format(quoteattr(n), *ids) for n, *ids in zip(d.name, d.vid, d.cam, d.color_id, d.type_id)]
+    head = ['<?xml version="1.0" encoding="gb2312"?>', f'<{tag} Version="1.0">', f'<Items number="{len(d)}">']
+    return '\n'.join([*head, *items, '</Items>', f'</{tag}>', ''])
 
 def _index_files(q, g):
     "Lines with the places, from 1, of each query's positives and of its junk in the gallery."
@@ -92,7 +94,7 @@ def _coded(d):
         if labels: files[name] = lines_of(range(1, len(labels)+1), labels)
     return d, files
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #caba33db
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #7b60921a
 def _point_lines(*parts):
     "Lines of image, twenty key points of x and y that are all out of sight, and view."
     return ''.join(f"{f} {'-1 '*40}{v}\n" for d in parts for f, v in zip(d.to, d['view']))
@@ -105,7 +107,8 @@ def _side_files(d):
     files |= _index_files(query, gallery)
     if {'color', 'type'} & set(d):
         files |= {'train_label.xml': _xml(train, 'TrainingImages'), 'test_label.xml': _xml(gallery, 'TestImages')}
-    if 'view' in d: files |= {'keypoint_train.txt': _point_lines(train), 'keypoint_test.txt': _point_lines(query, gallery)}
+    if 'view' in d:
+        files |= {'keypoint_train.txt': _point_lines(train), 'keypoint_test.txt': _point_lines(query, gallery)}
     return files
 
 # %% ../../../nbs/data/03_datasets/14_veri776.ipynb #0c684485
@@ -122,13 +125,18 @@ def write_veri776(
     if {'view', 'angle'} & set(d): d['view'] = view_codes(d, 8)
     return write_layout(plan(d, d.to, camid=d.cam).drop(columns='name'), _side_files(d), root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #8ec8c94e
-_side = [f'name_{n}.txt' for n in ('train', 'query', 'test')] + ['gt_index.txt', 'jk_index.txt', 'train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt']
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #f4fdbd76
+_side = ['name_train.txt', 'name_query.txt', 'name_test.txt', 'gt_index.txt', 'jk_index.txt']
+_side += ['train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt']
 
 dataset = register_dataset(Dataset(
-    'VeRi-776', read_veri776, lambda path: in_split_folder(path, veri776_name), dict(veri776=write_veri776), cross_camera,
-    counts=dict(train=(37778, 576), query=(1678, 200), gallery=(11579, 200)), side_files=tuple((n,) for n in _side),
-    source='by email from its authors, see github.com/JDAI-CV/VeRidataset', terms='research only, not for commercial use, not to be passed on',
-    notes=("An earlier train_label.xml gives the vehicles 3, 7 and 41 the type 0, which list_type.txt lacks; according to its README all three are SUVs (2).",
-           "Query images may be in image_test as well, under the same name; they share the query's camera and are junk to it.",
-           "The owners' evaluation uses a trapezoid for average precision, most publications the mean precision at the hits.")))
+    name='VeRi-776', read=read_veri776, detect=lambda path: in_split_folder(path, veri776_name),
+    layouts=dict(veri776=write_veri776), protocol=cross_camera,
+    counts=dict(train=(37778, 576), query=(1678, 200), gallery=(11579, 200)),
+    side_files=tuple((n,) for n in _side),
+    source='by email from its authors, see github.com/JDAI-CV/VeRidataset',
+    terms='research only, not for commercial use, not to be passed on',
+    notes=("An earlier train_label.xml gives the vehicles 3, 7 and 41 the type 0, which list_type.txt lacks; "
+        "according to its README all three are SUVs (2).",
+        "Query images may be in image_test as well, under the same name; they share the query's camera and are junk to it.",
+        "The owners' evaluation uses a trapezoid for average precision, most publications the mean precision at the hits.")))

@@ -19,10 +19,10 @@ from .base import *
 # %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #33d2483f
 veri_uav_name = re.compile(r'(?P<pid>\d{1,18})_(?P<view>0[0-7]).*\.jpe?g', re.I | re.A)
 
-# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #eaa2a9e2
+# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #2377828e
 def read_veri_uav(
     path, # the folder with `image_train`, `image_query`, `image_test`
-    cam_from:str='field2', # 'field2': the second field is also the camera, as in the released code; 'none': no cameras, nothing is junk
+    cam_from:str='field2', # 'field2': the second field is also the camera, as in the released code; 'none': no cameras
     skipped:list=None # receives the names that do not fit; None prints them
 )->pd.DataFrame: # manifest with `view`, 0 to 7
     "Read VeRi-UAV; raises `DataError` where a folder is missing or holds no image of the form `<vehicle>_<00 to 07>*.jpg`."
@@ -44,11 +44,15 @@ def write_veri_uav(
     names = [f'{v:04d}_{c:02d}_{k:05d}.jpg' for v, c, k in zip(d.vid, d.view, number)]
     return write_layout(plan(d, in_split_folders(d, names)), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #b3fa91e3
+# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #fbd70f67
 dataset = register_dataset(Dataset(
-    'VeRi-UAV', read_veri_uav, lambda path: in_split_folder(path, veri_uav_name), dict(veri_uav=write_veri_uav), cross_view,
+    name='VeRi-UAV', read=read_veri_uav, detect=lambda path: in_split_folder(path, veri_uav_name),
+    layouts=dict(veri_uav=write_veri_uav), protocol=cross_view,
     counts=dict(train=(9792, None), query=(1235, None), gallery=(6489, None)),
-    source='by email from its authors, see github.com/liuchunsense/VeRi-UAV', terms='unknown until granted: ask its authors',
-    notes=("The README of the data set counts 17,515 images of 454 vehicles in 2,158 scenes, the dual-pooling paper 17,516 of 453 in 2,157; the three splits add up to 17,516.",
-           "The second field of a file name is probably the direction of view (0 to 7); the released code of the paper calls it the camera and removes equal values as junk.",
-           "The dual-pooling paper credits it to Song et al.; the reference it cites is Liu et al.")))
+    source='by email from its authors, see github.com/liuchunsense/VeRi-UAV',
+    terms='unknown until granted: ask its authors',
+    notes=("The README of the data set counts 17,515 images of 454 vehicles in 2,158 scenes, the dual-pooling paper "
+        "17,516 of 453 in 2,157; the three splits add up to 17,516.",
+        "The second field of a file name is probably the direction of view (0 to 7); the released code of the paper "
+        "calls it the camera and removes equal values as junk.",
+        "The dual-pooling paper credits it to Song et al.; the reference it cites is Liu et al.")))

@@ -17,7 +17,7 @@ from .readers import *
 from .writers import *
 from .base import *
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #97b64956
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #ec424f21
 _line = re.compile(r'(?P<pid>\d{1,18})/(?P<img>[^\s/\\]+?)(?:\.jpe?g)?(?:\s.*)?', re.I | re.A)
 
 def _list_rows(path, split, names, images, skipped):
@@ -29,14 +29,15 @@ def _list_rows(path, split, names, images, skipped):
 
 def _listed(path, test, skipped):
     "Rows of all lists; an image that is in the lists of queries and gallery is a query alone."
-    lists = dict(train=(['train_list', 'train_list_start0'], 'training images'), query=([f'test_{test}_query', f'test_{test}_id_query'], 'queries'),
-                 gallery=([f'test_{test}', f'test_{test}_id'], 'gallery images'))
+    lists = dict(train=(['train_list', 'train_list_start0'], 'training images'),
+        query=([f'test_{test}_query', f'test_{test}_id_query'], 'queries'),
+        gallery=([f'test_{test}', f'test_{test}_id'], 'gallery images'))
     rows = pd.concat([_list_rows(path, s, *args, skipped) for s, args in lists.items()], ignore_index=True)
     both = (rows.split == 'gallery') & rows.key.isin(rows.key[rows.split == 'query'])
     if both.any(): print(f"{path}: {both.sum()} queries are in the gallery list as well and are taken as queries alone")
     return rows[~both]
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #17e62c51
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #250e8767
 _info_columns = dict(time='time', model='model', type='type', color='color', colour='color')
 
 def _info_rows(file):
@@ -45,13 +46,14 @@ def _info_rows(file):
     names = [h.strip().lower() for h in head.split(';')]
     at = {_info_columns[h]: i for i, h in enumerate(names) if h in _info_columns}
     rows = [l.split(';') for l in lines if ';' in l]
-    if not rows: raise DataError(f"{file}: has no lines of the form <vehicle>/<image>;<camera>. It gives the camera of each image.")
+    purpose = "It gives the camera of each image."
+    if not rows: raise DataError(f"{file}: has no lines of the form <vehicle>/<image>;<camera>. {purpose}")
     cams = [re.sub(r'[^0-9]', '', r[1]) for r in rows]
     bad = [';'.join(r) for r, c in zip(rows, cams) if not 0 < len(c) < 10]
-    if bad: raise DataError(f"{file}: has {len(bad)} lines without a camera: {first_few(bad)}. It gives the camera of each image.")
+    if bad: raise DataError(f"{file}: has {len(bad)} lines without a camera: {first_few(bad)}. {purpose}")
     return rows, np.array(cams, int), at
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #05a3f60b
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #099ef9d9
 def _info(path):
     "The table `vehicle_info.txt` by image (`camid`, and the columns that its heading names), and its file."
     places = [Path(path)/'train_test_split'/'vehicle_info.txt', Path(path)/'vehicle_info.txt']
@@ -67,10 +69,10 @@ def _info_of(path, keys):
     "The rows of the table for listed images; raises `DataError` where some are missing."
     info, file = _info(path)
     unknown = keys[~keys.isin(info.index)].tolist()
-    if unknown: raise DataError(f"{file}: has no camera for {len(unknown)} of {len(keys)} listed images: {first_few(unknown)}. Copy it again.")
-    return info.loc[keys]
+    if not unknown: return info.loc[keys]
+    raise DataError(f"{file}: has no camera for {len(unknown)} of {len(keys)} listed images: {first_few(unknown)}. Copy it again.")
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #97fe73b8
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #835f5fa6
 def _image_paths(path, rows):
     "Absolute paths of listed images, each vehicle's folder listed once; raises `DataError` for those that are missing."
     top = os.path.abspath(Path(path)/'images')
@@ -81,10 +83,11 @@ def _image_paths(path, rows):
         names = os.listdir(folder) if os.path.isdir(folder) else ()
         paths |= {f'{pid}/{os.path.splitext(n)[0]}': os.path.join(folder, n) for n in names}
     gone = [k for k in rows.key if k not in paths]
-    if gone: raise DataError(f"{rows.file.iloc[0]}: this list and the others name {len(gone)} images that are not in {top}: {first_few(gone)}. Was everything unpacked?")
-    return [paths[k] for k in rows.key]
+    if not gone: return [paths[k] for k in rows.key]
+    raise DataError(f"{rows.file.iloc[0]}: this list and the others name {len(gone)} images that are not in {top}: "
+        f"{first_few(gone)}. Was everything unpacked?")
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #339ddaf4
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #1898b2fd
 def read_veri_wild(
     path, # the folder with `images` and `train_test_split`
     test:int=3000, # vehicles of the test: 3000, 5000 or 10000
@@ -93,7 +96,7 @@ def read_veri_wild(
     "Read VERI-Wild; raises `DataError` where a list, the table of cameras or a listed image is missing."
     rows = _listed(path, test, skipped)
     info = _info_of(path, rows.key)
-    df = pd.DataFrame(dict(path=_image_paths(path, rows), pid=rows.pid.astype(int).to_numpy(), split=rows.split.to_numpy()))
+    df = rows[['split']].assign(path=_image_paths(path, rows), pid=rows.pid.astype(int))
     return as_manifest(df, path, **{c: info[c].to_numpy() for c in info})
 
 # %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #8e66163f
@@ -106,7 +109,7 @@ def _info_text(d):
     lines = [f"{v}/{i};{';'.join(map(str, r))}\n" for v, i, *r in rows]
     return ''.join(['id/image;Camera ID;Time;Model;Type;Color\n', *lines])
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #7400c7a7
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #3fdedf8a
 def write_veri_wild(
     df:pd.DataFrame, # manifest; `model`, `type` and `color` are written where present
     root, # folder to write, absent or empty
@@ -120,21 +123,25 @@ def write_veri_wild(
     d['time'] = [f'2018-03-{1+k//1440%28:02d} {k//60%24:02d}:{k%60:02d}:00' for k in range(len(d))]
     files = dict(train_list=lines_of(d.line[d.split == 'train']), vehicle_info=_info_text(d))
     for n, rows in nested_tests(d, _tests).items():
-        for split, end in (('query', '_query'), ('gallery', '')): files[f'test_{n}{end}'] = lines_of(rows.line[rows.split == split])
+        files[f'test_{n}_query'] = lines_of(rows.line[rows.split == 'query'])
+        files[f'test_{n}'] = lines_of(rows.line[rows.split == 'gallery'])
     planned = plan(d, ('images/' + d.line).tolist(), camid=d.cam).drop(columns=['img', 'line'])
     return write_layout(planned, {f'train_test_split/{n}.txt': text for n, text in files.items()}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #94791611
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #b8c7b660
 _split = 'train_test_split/'
 _side = [(f'{_split}test_{n}{q}.txt', f'{_split}test_{n}_id{q}.txt') for n in _tests for q in ('', '_query')]
 _side += [(f'{_split}train_list.txt', f'{_split}train_list_*.txt'), ('**/vehicle_info.txt',)]
 _sizes = dict(zip(_tests, (41861, 69389, 138517)))
 
 dataset = register_dataset(Dataset(
-    'VERI-Wild', read_veri_wild, lambda path: holds(path, 'images', 'train_test_split'), dict(veri_wild=write_veri_wild), cross_camera,
+    name='VERI-Wild', read=read_veri_wild, detect=lambda path: holds(path, 'images', 'train_test_split'),
+    layouts=dict(veri_wild=write_veri_wild), protocol=cross_camera,
     counts=dict(train=(277797, 30671), query=(3000, 3000), gallery=(38861, 3000)),
-    tests={n: dict(query=(n, n), gallery=(total-n, n)) for n, total in _sizes.items()}, side_files=tuple(_side),
+    tests={n: dict(query=(n, n), gallery=(total-n, n)) for n, total in _sizes.items()},
+    side_files=tuple(_side),
     source='by the links in github.com/PKU-IMRE/VERI-Wild',
-    terms='non-commercial research and education; the terms of access are in its issue 16, and downloading accepts them',
-    notes=("The published sizes of the tests (41,861, 69,389 and 138,517 images) count the queries, one per vehicle; the gallery counts here are without them.",
-           "Its README insists that gallery images of the query's vehicle and camera are taken out.")))
+    terms='non-commercial research and education; the terms are in its issue 16, and downloading accepts them',
+    notes=("The published sizes of the tests (41,861, 69,389 and 138,517 images) count the queries, one per vehicle; "
+        "the gallery counts here are without them.",
+        "Its README insists that gallery images of the query's vehicle and camera are taken out.")))

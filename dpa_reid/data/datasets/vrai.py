@@ -29,36 +29,39 @@ def _lists(value, deep=4):
     if isinstance(value, np.ndarray): return value.tolist()
     return [_lists(v, deep-1) for v in value] if deep and isinstance(value, (list, tuple)) else value
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #52f4a93c
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #918cf78d
 def _entry(data, key, file, kind=list):
     "The list, or the dictionary, `data[key]`; raises `DataError` that names what is there instead."
-    if not isinstance(data, dict): raise DataError(f"{file}: has no entry {key!r}, it is a {type(data).__name__}. Is it the file of this data set?")
-    if key not in data: raise DataError(f"{file}: has no entry {key!r}, only {first_few(map(_shown, data), 12)}. Is it the file of this data set?")
+    is_dict = isinstance(data, dict)
+    if not is_dict or key not in data:
+        holds = f'only {first_few(map(_shown, data), 12)}' if is_dict else f'it is a {type(data).__name__}'
+        raise DataError(f"{file}: has no entry {key!r}, {holds}. Is it the file of this data set?")
     value = data[key]
     if kind is list:
         if isinstance(value, np.ndarray): value = value.tolist()
         if isinstance(value, (tuple, set, dict)): value = list(value)
     if isinstance(value, kind): return value
-    raise DataError(f"{file}: its entry {key!r} is of type {type(value).__name__} and should be a {kind.__name__}. Copy it again.")
+    found = type(value).__name__
+    raise DataError(f"{file}: its entry {key!r} is of type {found} and should be a {kind.__name__}. Copy it again.")
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #020b829c
-_train_name = re.compile(r'(?P<pid>\d{1,18})_(?P<camid>\d{1,9})_(?P<frame>\d+)\.jpe?g', re.I | re.A), '<vehicle>_<camera>_<frame>.jpg'
-_test_name = re.compile(r'(?P<token>[^_]+)_C(?P<camid>\d{1,9})\.jpe?g', re.I | re.A), '<random>_C<camera>.jpg'
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #7b5f97a6
+_train_name = re.compile(r'(?P<pid>\d{1,18})_(?P<camid>\d{1,9})_(?P<frame>\d+)\.jpe?g', re.I | re.A)
+_test_name = re.compile(r'(?P<token>[^_]+)_C(?P<camid>\d{1,9})\.jpe?g', re.I | re.A)
+_form = {_train_name: '<vehicle>_<camera>_<frame>.jpg', _test_name: '<random>_C<camera>.jpg'}
 
-def _rows(names, form, folders, file, skipped, **columns):
+def _rows(names, pattern, folders, file, skipped, **columns):
     "Rows for the images that a pickle names, with further columns that have a value for each name."
-    pattern, pattern_text = form
     names = [_shown(n) for n in names]
     hits = [pattern.fullmatch(n) for n in names]
-    report_skipped([os.path.join(file, n) for n, h in zip(names, hits) if not h], skipped, file, pattern_text)
+    report_skipped([os.path.join(file, n) for n, h in zip(names, hits) if not h], skipped, file, _form[pattern])
     good = [h for h in hits if h]
-    if not good: raise DataError(f"{file}: names no image of the form {pattern_text}, among {len(names)} {first_few(names)}.")
+    if not good: raise DataError(f"{file}: names no image of the form {_form[pattern]}, among {len(names)} {first_few(names)}.")
     rows = pd.DataFrame([h.groups() for h in good], columns=list(pattern.groupindex)).astype(dict(camid=int))
     columns = {c: [v for v, h in zip(values, hits) if h] for c, values in columns.items()}
     images = [h.string for h in good]
     return rows.assign(name=images, path=resolve_images(images, folders, file), **columns)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #6a635b3e
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #4eccd9f0
 _texts = dict(color_label='color', type_label='type')
 _flags = dict(bumper_label='bumper', wheel_label='wheel', sky_label='sky', luggage_label='luggage')
 
@@ -68,10 +71,13 @@ def _column(labels, names, pids):
 
 def _labels(data, names, pids, file):
     "Columns of the labels in a pickle."
-    found = {k: _column(_entry(data, k, file, dict), names, pids) for k in (*_texts, *_flags, 'd_part_label') if k in data}
-    columns = {c: [None if v is None else _shown(v).strip('<>') for v in found[k]] for k, c in _texts.items() if k in found}
-    columns |= {c: found[k] for k, c in _flags.items() if k in found}
-    if 'd_part_label' in found: columns['part_boxes'] = [_lists(v) for v in found['d_part_label']]
+    def _text(v): return None if v is None else _shown(v).strip('<>')
+    change = dict.fromkeys(_texts, _text) | dict(d_part_label=_lists)
+    columns = {}
+    for key, column in (_texts | _flags | dict(d_part_label='part_boxes')).items():
+        if key not in data: continue
+        values = _column(_entry(data, key, file, dict), names, pids)
+        columns[column] = [change[key](v) for v in values] if key in change else values
     return columns
 
 # %% ../../../nbs/data/03_datasets/12_vrai.ipynb #4e61c988
@@ -82,7 +88,7 @@ def _train(file, folders, skipped):
     rows = rows.astype(dict(pid=int)).assign(split='train').drop(columns='frame')
     return rows.assign(**_labels(data, rows.name, rows.pid, file)).drop(columns='name')
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #7fc55040
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #7343aaa2
 def _hidden(file, im_names, folders, skipped):
     "The test rows: a negative identity for each, its role, and its place in the official order."
     data = read_pickle(file, 'names the test images of VRAI')
@@ -91,13 +97,14 @@ def _hidden(file, im_names, folders, skipped):
     place = {_shown(n): (r, i) for r, names in orders.items() for i, n in enumerate(names)}
     known = set(rows.name)
     lost = [n for n in place if n not in known]
-    if lost: raise DataError(f"{file}: orders {len(lost)} images that it does not name among {im_names!r}: {first_few(lost)}.")
+    if lost:
+        raise DataError(f"{file}: orders {len(lost)} images that it does not name among {im_names!r}: {first_few(lost)}.")
     role, order = zip(*[place.get(n, (None, None)) for n in rows.name])
     pids = -1 - np.arange(len(rows))
     labels = _labels(data, rows.name, pids, file)
     return rows.assign(split='test', pid=pids, role=role, order=order, **labels).drop(columns=['name', 'token'])
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #28185d54
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #a06a8ce0
 def _role(mark):
     "The role that a mark gives, or none."
     try: return {0: 'query', 1: 'gallery'}.get(int(mark), '')
@@ -107,10 +114,12 @@ def _old(file, folders, skipped):
     "Rows of the older release: mark 0 is a query, 1 a gallery image, others are left out."
     data = read_pickle(file, 'names the images of VRAI')
     train, test, marks = (_entry(data, k, file) for k in ('train_im_names', 'test_im_names', 'test_marks'))
-    if len(test) != len(marks): raise DataError(f"{file}: has {len(test)} test images and {len(marks)} marks. Copy it again.")
+    if len(test) != len(marks):
+        raise DataError(f"{file}: has {len(test)} test images and {len(marks)} marks. Copy it again.")
     names = [_shown(n) for n in train + test]
     split = ['train']*len(train) + [_role(m) for m in marks]
-    report_skipped([os.path.join(file, n) for n, s in zip(names, split) if not s], skipped, file, 'query (0) or gallery (1)')
+    unmarked = [os.path.join(file, n) for n, s in zip(names, split) if not s]
+    report_skipped(unmarked, skipped, file, 'query (0) or gallery (1)')
     names = [n for n, s in zip(names, split) if s]
     rows = _rows(names, _train_name, folders, file, skipped, split=[s for s in split if s])
     return rows.astype(dict(pid=int)).drop(columns=['frame', 'name'])
@@ -127,10 +136,10 @@ def _new(folder, folders, test, skipped):
     rows.append(_hidden(folder/file, im_names, own_first, skipped))
     return pd.concat(rows, ignore_index=True)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #139cc26b
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #4c086480
 def read_vrai(
     path, # the folder with the pickles, or with `annotations` that holds them, and one or more folders `images*`
-    test:str='test', # 'test', 'dev' for the part that is given again for development, or None for the training rows alone
+    test:str='test', # 'test', 'dev' for the part that is given again, or None for the training rows alone
     skipped:list=None # receives the names that do not fit; None prints them
 )->pd.DataFrame: # manifest; official test rows have split `test`, a negative `pid`, `role` and `order`
     "Read VRAI, either release; labels become `color`, `type`, `bumper`, `wheel`, `sky`, `luggage`, `part_boxes`. Raises `DataError` where a pickle or a named image is missing."
@@ -138,12 +147,13 @@ def read_vrai(
     folder = path/'annotations' if (path/'annotations').is_dir() else path
     folders = sorted(p for p in path.glob('images*') if p.is_dir())
     if not folders:
-        raise DataError(f"{path}: has no folder whose name begins with images, only {first_few(list_dir(path, 'VRAI'))}. It should hold the images of VRAI.")
+        content = first_few(list_dir(path, 'VRAI'))
+        raise DataError(f"{path}: has no folder whose name begins with images, only {content}. It should hold the images of VRAI.")
     old = folder/'partitions.pkl'
     is_old = old.is_file() and not (folder/'train_annotation.pkl').is_file()
     return as_manifest(_old(old, folders, skipped) if is_old else _new(folder, folders, test, skipped), path)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #5a9d302c
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #c05e2456
 def _pickled(**entries): return pickle.dumps(entries, protocol=2)
 
 def _label_entries(d, key):
@@ -158,8 +168,8 @@ def _test_pickle(d, im_names, seed):
     role = pd.Series(np.where(d.split == 'query', 'query', 'gallery'), d.index)
     names = {r: rng.permutation(sorted(d.name[role == r])).tolist() for r in ('query', 'gallery')}
     place = {n: i for l in names.values() for i, n in enumerate(l)}
-    orders = {f'{r}_order': l for r, l in names.items()}
-    return _pickled(**{im_names: sorted(d.name)}, **orders, **_label_entries(d, 'name')), dict(role=role, order=d.name.map(place))
+    entries = {im_names: sorted(d.name)} | {f'{r}_order': l for r, l in names.items()} | _label_entries(d, 'name')
+    return _pickled(**entries), dict(role=role, order=d.name.map(place))
 
 # %% ../../../nbs/data/03_datasets/12_vrai.ipynb #ab277fc8
 def _name_images(d, seed):
@@ -173,9 +183,9 @@ def _coded(d):
     "Colors and types as whole numbers from 1."
     return d.assign(**{c: as_codes(d[c], 1) for c in ('color', 'type') if c in d})
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #24c08e87
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #42b6e192
 def write_vrai(
-    df:pd.DataFrame, # manifest; `color`, `type`, `bumper`, `wheel`, `sky`, `luggage` and `part_boxes` are written where present
+    df:pd.DataFrame, # manifest; labels are written for the columns that `read_vrai` names, where present
     root, # folder to write, absent or empty
     copy_fn:Callable=shutil.copyfile, # (from, to) places one image
     seed:int=0 # of the random names and orders
@@ -187,14 +197,14 @@ def write_vrai(
     ids = sorted(test.vid.unique())
     dev = test[test.vid.isin(ids[:-(-len(ids)//10)])]
     data, order = _test_pickle(test, 'test_im_names', seed)
-    files = {'train_annotation.pkl': _pickled(train_im_names=sorted(d.name[train]), **_label_entries(d[train], 'vid')),
-             'test_annotation.pkl': data, 'test_dev_annotation.pkl': _test_pickle(dev, 'dev_im_names', seed)[0]}
+    files = {'train_annotation.pkl': _pickled(train_im_names=sorted(d.name[train]), **_label_entries(d[train], 'vid'))}
+    files |= {'test_annotation.pkl': data, 'test_dev_annotation.pkl': _test_pickle(dev, 'dev_im_names', seed)[0]}
     files |= {f'images_dev/{n}': Path(p) for n, p in zip(dev.name, dev.path)}
     to = np.where(train, 'images_train/', 'images_test/') + d.name.to_numpy(object)
     planned = plan(d, to, camid=d.cam, **order, split=np.where(train, 'train', 'test')).drop(columns='name')
     return write_layout(planned, files, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #95c4a73e
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #cad9e479
 def write_vrai_old(
     df:pd.DataFrame, # manifest
     root, # folder to write, absent or empty
@@ -206,22 +216,26 @@ def write_vrai_old(
     d['name'] = [f'{v:08d}_{c:04d}_{k:08d}.jpg' for v, c, k in zip(d.vid, d.cam, frame)]
     test = d[d.split != 'train'].sort_values('name')
     marks = (test.split != 'query').astype(int).tolist()
-    data = _pickled(train_im_names=sorted(d.name[d.split == 'train']), test_im_names=test.name.tolist(), test_marks=marks)
+    train_names = sorted(d.name[d.split == 'train'])
+    data = _pickled(train_im_names=train_names, test_im_names=test.name.tolist(), test_marks=marks)
     planned = plan(d, ('images/' + d.name).tolist(), camid=d.cam).drop(columns='name')
     return write_layout(planned, {'partitions.pkl': data}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #41490b9c
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #30668009
 _pickles = 'train_annotation.pkl', 'test_annotation.pkl', 'test_dev_annotation.pkl'
 
 def _detect(path):
     "Whether a folder, or `annotations` in it, has the pickles of either release."
-    return any(holds(f, p) for f in (path, Path(path)/'annotations') for p in ('train_annotation.pkl', 'test_annotation.pkl', 'partitions.pkl'))
+    names = 'train_annotation.pkl', 'test_annotation.pkl', 'partitions.pkl'
+    return any(holds(f, p) for f in (path, Path(path)/'annotations') for p in names)
 
 dataset = register_dataset(Dataset(
-    'VRAI', read_vrai, _detect, dict(vrai=write_vrai, vrai_old=write_vrai_old), held_out(),
-    counts=dict(train=(66113, 6302), test=(71500, 6720)), side_files=tuple((f'**/{p}', '**/partitions.pkl') for p in _pickles),
+    name='VRAI', read=read_vrai, detect=_detect, layouts=dict(vrai=write_vrai, vrai_old=write_vrai_old), protocol=held_out(),
+    counts=dict(train=(66113, 6302), test=(71500, 6720)),
+    side_files=tuple((f'**/{p}', '**/partitions.pkl') for p in _pickles),
     source='by the links in github.com/JiaoBL1234/VRAI-Dataset', terms='not for commercial use; it asks for a citation',
-    notes=("The identities of the test are not published; here each of its images has a negative number of its own, so its 6,720 vehicles cannot be counted and nothing of it can be scored without the owners' server.",
-           "The README lists nine colors for the values 1 to 8 and seven types for the values 1 to 6; the numbers are kept as they are.",
-           "According to the README labels were cleaned up after the paper, so their shares differ from it.",
-           "Some code for this set makes every vehicle its own camera, and then all that is right is junk.")))
+    notes=("The identities of the test are not published; here each of its images has a negative number of its own, "
+        "so its 6,720 vehicles cannot be counted and nothing of it can be scored without the owners' server.",
+        "The README lists nine colors for the values 1 to 8 and seven types for the values 1 to 6; the numbers are kept.",
+        "According to the README labels were cleaned up after the paper, so their shares differ from it.",
+        "Some code for this set makes every vehicle its own camera, and then all that is right is junk.")))

@@ -38,13 +38,14 @@ def write_vru(
     d, lists = numbered_images(prepare(df), 'Pic', 1, list(_tests.values()))
     return write_layout(d, lists, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/11_vru.ipynb #a43db157
+# %% ../../../nbs/data/03_datasets/11_vru.ipynb #9beb559d
 dataset = register_dataset(Dataset(
-    'VRU', read_vru, lambda path: holds(path, 'Pic', 'train_test_split'), dict(vru=write_vru), single_gallery_shot(),
+    name='VRU', read=read_vru, detect=lambda path: holds(path, 'Pic', 'train_test_split'),
+    layouts=dict(vru=write_vru), protocol=single_gallery_shot(),
     counts=dict(train=(80532, 7085), test=(91595, 8000)),
     tests=dict(small=dict(test=(13920, 1200)), medium=dict(test=(27345, 2400)), big=dict(test=(91595, 8000))),
     side_files=tuple((f'train_test_split/{n}.txt',) for n in ('train_list', *_tests.values())),
     source='openly, by the links in github.com/GeoX-Lab/ReID', terms='no license is given; it asks for a citation',
     notes=("Publications give 172,137 images in all; the training set and the big test add up to 172,127.",
-           "7,085 and 8,000 vehicles add up to all 15,085, so the small and the medium test are parts of the big one.",
-           "A vehicle with a single test image can give no query; some code leaves it in the gallery, some leaves it out.")))
+        "7,085 and 8,000 vehicles add up to all 15,085, so the small and the medium test are parts of the big one.",
+        "A vehicle with a single test image gives no query; some code leaves it in the gallery, some leaves it out.")))

@@ -32,17 +32,21 @@ def atomic_dir(
         os.replace(part, root)
     finally: shutil.rmtree(part, ignore_errors=True)
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #fa342af8
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #6d456726
 def _check_plan(df):
     "Raises `DataError` for an image that is not a JPEG or is missing, and for two images in one place."
     others = [p for p in df.path if Path(p).suffix.lower() not in ('.jpg', '.jpeg')]
-    if others: raise DataError(f"{len(others)} of {len(df)} images are not JPEG files, and these layouts know nothing else: {first_few(others)}. Convert them first.")
+    if others:
+        raise DataError(f"{len(others)} of {len(df)} images are not JPEG files, and these layouts know nothing else: "
+            f"{first_few(others)}. Convert them first.")
     gone = missing_files(df.path)
     if gone:
         raise DataError(f"{len(gone)} of {len(df)} image files are missing: {first_few(gone)}. "
-                        "Give a manifest with paths that can be opened, as `read_manifest` does.")
+            "Give a manifest with paths that can be opened, as `read_manifest` does.")
     twice = df.to[df.to.duplicated()]
-    if len(twice): raise DataError(f"{len(twice)} images would get a name that another one has: {first_few(twice)}. Is a row in the manifest twice?")
+    if len(twice):
+        raise DataError(f"{len(twice)} images would get a name that another one has: {first_few(twice)}. "
+            "Is a row in the manifest twice?")
 
 # %% ../../../nbs/data/03_datasets/02_writers.ipynb #161cef8b
 def _write_files(files, folder, copy_fn):
@@ -65,12 +69,12 @@ def write_layout(
         _write_files(files, part, copy_fn)
     return df.assign(path=[str(Path(root).resolve()/t) for t in df.to]).drop(columns='to')
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #a6f4c502
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #fa0083df
 def as_codes(
     values, # identities, cameras or labels (N,)
     start:int=0 # smallest number allowed
 )->np.ndarray: # whole numbers (N,), equal exactly where the values are equal
-    "The values themselves where they are whole numbers from `start` up, else their place in the order of their text, counted from `start`."
+    "The values themselves where they are whole numbers from `start` up, else their place in sorted order, from `start` on."
     v = pd.Series(values)
     if pd.api.types.is_integer_dtype(v) and v.min() >= start: return v.to_numpy()
     if v.dtype != object: return pd.factorize(v, sort=True)[0] + start
@@ -78,7 +82,7 @@ def as_codes(
     by_text = sorted(range(len(known)), key=lambda i: (str(known[i]), type(known[i]).__name__))
     return np.argsort(by_text)[codes] + start
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #a9a81136
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #df1df6db
 def view_codes(
     df:pd.DataFrame, # manifest with `view` or `angle` (degrees: 0 seen from behind, 90 from the left)
     n:int # views that the layout knows
@@ -87,18 +91,20 @@ def view_codes(
     if 'view' in df: v = as_codes(df.view)
     elif 'angle' in df: v = np.round(df.angle.to_numpy()/(360/n)).astype(int) % n
     else:
-        raise DataError(f"the layout needs the direction of view of each image and the manifest has neither `view` nor `angle`; "
-                        f"it has {first_few(df.columns, 12)}. Add a column `view` with numbers from 0 to {n-1}.")
+        raise DataError("the layout needs the direction of view of each image and the manifest has neither `view` nor `angle`; "
+            f"it has {first_few(df.columns, 12)}. Add a column `view` with numbers from 0 to {n-1}.")
     if v.max() >= n: raise DataError(f"the column view holds {v.max()}; the layout knows the numbers 0 to {n-1}.")
     return v
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #00bfea9c
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #4c5a84fe
 def prepare(
     df:pd.DataFrame # manifest
 )->pd.DataFrame: # a copy, renumbered, with columns `vid` and `cam` from 1 up
     "What a writer starts from; raises `DataError` where a column is missing."
     absent = [c for c in manifest_columns if c not in df]
-    if absent: raise DataError(f"the manifest has no column {first_few(absent)}; it has {first_few(df.columns, 12)}. Add it, or give yours this name.")
+    if absent:
+        found = first_few(df.columns, 12)
+        raise DataError(f"the manifest has no column {first_few(absent)}; it has {found}. Add it, or give yours this name.")
     df = df.rename(columns={} if 'color' in df else dict(colour='color')).reset_index(drop=True)
     return df.assign(vid=as_codes(df.pid, 1), cam=as_codes(df.camid, 1))
 
@@ -110,7 +116,7 @@ def plan(
     "The plan of a layout, without the helpers' columns."
     return d.assign(to=to, pid=d.vid, **columns).drop(columns=['vid', 'cam', 'mask'], errors='ignore')
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #b1b07b46
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #1224232a
 def in_split_folders(
     d:pd.DataFrame, # manifest
     names, # of the images (N,)
@@ -123,7 +129,7 @@ def in_split_folders(
     bad = sorted(set(d.split) - set(folder), key=str)
     if bad:
         raise DataError(f"the manifest has {first_few(bad)} rows and the layout has folders for train, query and gallery. "
-                        "Let a protocol draw them, such as `single_gallery_shot().split(df).df`.")
+            "Let a protocol draw them, such as `single_gallery_shot().split(df).df`.")
     return [f'{folder[s]}/{n}' for s, n in zip(d.split, names)]
 
 def lines_of(
@@ -132,7 +138,7 @@ def lines_of(
     "Text with one line per row, the columns separated by blanks."
     return ''.join(' '.join(map(str, row)) + '\n' for row in zip(*columns))
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #85319348
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #ce6059e0
 def nested_tests(
     d:pd.DataFrame, # what `prepare` gave
     names:list # of the tests, from small to large
@@ -152,5 +158,5 @@ def numbered_images(
     d = d.assign(img=[f'{k+1:0{width}d}' for k in range(len(d))])
     rows = dict(train_list=d[d.split == 'train']) | nested_tests(d, names)
     lists = {f'train_test_split/{n}.txt': lines_of(r.img, r.vid) for n, r in rows.items()}
-    roles = dict(split=np.where(d.split == 'train', 'train', 'test'), camid=np.arange(len(d)))      # as its reader has them
+    roles = dict(split=np.where(d.split == 'train', 'train', 'test'), camid=np.arange(len(d)))  # as the reader has them
     return plan(d, [f'{folder}/{n}.jpg' for n in d.img], **roles).drop(columns='img'), lists
