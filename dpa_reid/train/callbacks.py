@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['AutoCast', 'ToChannelsLast', 'FreezeFor', 'LossParts', 'HideValidLoss', 'StopOnNaN', 'EvalEvery', 'Checkpoint']
 
-# %% ../../nbs/train/03_callbacks.ipynb #b09b20c8
+# %% ../../nbs/train/03_callbacks.ipynb #2932cb89
 import random
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from fastai.optimizer import OptimWrapper
 from fastai.torch_core import to_device
 from ..core import ReIDError, atomic_path, channels_last, fast_dtype, first_few
 
-# %% ../../nbs/train/03_callbacks.ipynb #07da74aa
+# %% ../../nbs/train/03_callbacks.ipynb #3fdbc2f4
 class _Plain(Callback):
     "A callback whose `ReIDError` reaches the reader as it was written."
     def __call__(self, event_name):
@@ -28,27 +28,35 @@ class _Plain(Callback):
             e.args = (e.args[0].split('`:\n\t', 1)[-1],)
             raise
 
-# %% ../../nbs/train/03_callbacks.ipynb #771bc1e3
+# %% ../../nbs/train/03_callbacks.ipynb #8ab7ebc2
 class AutoCast(_Plain, MixedPrecision):
     "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss; scales the loss where `dtype` is float16."
     def __init__(self, dtype:torch.dtype=None): self.dtype = dtype
     def before_fit(self):
         self.leave()
-        if len([c for c in self.learn.cbs if isinstance(c, MixedPrecision)]) > 1: raise ReIDError("this Learner casts with `AutoCast` already: in place of `to_fp16()` or `to_bf16()`, set `learn.auto_cast.dtype = torch.float16` or `torch.bfloat16`.")
+        self._refuse_second()
         device = next(self.model.parameters()).device
         dtype = self.dtype or fast_dtype(device)
         self.autocast = torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
         self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16), L()
         self.learn.one_batch = partial(_and_leave, self)
-    def before_batch(self): self.autocast.__enter__(); self.inside = True
-    def after_pred(self): super().after_pred(); self.leave()
+    def before_batch(self):
+        self.autocast.__enter__()
+        self.inside = True
+    def after_pred(self):
+        super().after_pred()
+        self.leave()
     def after_loss(self): pass
-    def leave(self):
-        "Switch autocast off if it is on."
-        if self.__dict__.pop('inside', False): self.autocast.__exit__(None, None, None)
     def after_fit(self):
         super().after_fit()
         self.learn.__dict__.pop('one_batch', None)
+    def leave(self):
+        "Switch autocast off if it is on."
+        if self.__dict__.pop('inside', False): self.autocast.__exit__(None, None, None)
+    def _refuse_second(self):
+        "Raises `ReIDError` where fastai's own switch was used too."
+        if len(self.learn.cbs.filter(lambda c: isinstance(c, MixedPrecision))) > 1:
+            raise ReIDError("this Learner casts with `AutoCast` already: in place of `to_fp16()` or `to_bf16()`, set `learn.auto_cast.dtype = torch.float16` or `torch.bfloat16`.")
 
 def _and_leave(cast, *batch):
     "A `Learner`'s `one_batch` that leaves autocast off whatever happens, such as a forward pass that runs out of memory."
@@ -61,13 +69,13 @@ class ToChannelsLast(ChannelsLast):
     name = 'channels_last'             # by which fastai's `to_channelslast` sees that it is there
     def before_fit(self): channels_last(self.model)
 
-# %% ../../nbs/train/03_callbacks.ipynb #6f41e938
+# %% ../../nbs/train/03_callbacks.ipynb #128bea05
 class FreezeFor(Callback):
     "Keeps `model.body` fixed and in evaluation mode for the first `n` iterations of a run, then trains it."
     order, run_valid = TrainEvalCallback.order+1, False
     def __init__(self, n:int): self.n = n    # n in iterations
     def before_fit(self):
-        body = self.model.body                         # noted on the body: a fit that was interrupted never says `after_fit`
+        body = self.model.body                         # noted on the body: a fit that was interrupted has no `after_fit`
         self.trainable = body.__dict__.setdefault('_held', [p for p in body.parameters() if p.requires_grad])
     def before_batch(self):
         frozen = self.epoch*self.n_iter + self.iter < self.n
@@ -104,18 +112,21 @@ class HideValidLoss(Callback):
     def after_validate(self):
         if not self.recorder.cancel_valid: self.recorder.log.pop(-len(self.metrics)-1)     # ..., valid_loss, then the metrics
 
-# %% ../../nbs/train/03_callbacks.ipynb #0070a03c
+# %% ../../nbs/train/03_callbacks.ipynb #d12af9e9
 class StopOnNaN(_Plain):
     "Ends training with a `ReIDError` at the first loss that is infinite or NaN."
     order, run_valid = TrainEvalCallback.order-1, False
     def after_batch(self):
-        if torch.isfinite(self.loss).all(): return
+        if not torch.isfinite(self.loss).all(): raise ReIDError(self._message())
+    def _message(self):
+        "Where the run diverged, and what to try."
         parts = ', '.join(f'{k} {v.mean():.3g}' for k, v in getattr(self.loss_func, 'parts', {}).items())
+        loss = f'{self.loss.mean():.3g}' + (f' ({parts})' if parts else '')
         rate = max(float(h['lr']) for h in self.opt.hypers)
-        raise ReIDError(f"the training loss became {self.loss.mean():.3g}{f' ({parts})' if parts else ''} in epoch {self.epoch+1}, iteration {self.iter+1} of {self.n_iter}, "
-                        f"at a learning rate of {rate:.3g}: the run has diverged. Lower the rate, warm up for longer, or train in float32 (`AutoCast(torch.float32)`).")
+        return (f"the training loss became {loss} in epoch {self.epoch+1}, iteration {self.iter+1} of {self.n_iter}, at a learning rate of {rate:.3g}: "
+                "the run has diverged. Lower the rate, warm up for longer, or train in float32 (`AutoCast(torch.float32)`).")
 
-# %% ../../nbs/train/03_callbacks.ipynb #17f74a43
+# %% ../../nbs/train/03_callbacks.ipynb #d13d8368
 class EvalEvery(_Plain):
     "Validates after every `n`-th epoch and after the last; other rows of the table hold NaN for what validation would have measured."
     order = HideValidLoss.order+1     # when the recorder has forgotten the last scores
@@ -132,12 +143,15 @@ class EvalEvery(_Plain):
     def after_validate(self):
         if self.skips: self.recorder.log = L(float('nan') if v is None else v for v in self.recorder.log)
 
-# %% ../../nbs/train/03_callbacks.ipynb #b33df74d
+# %% ../../nbs/train/03_callbacks.ipynb #5a97d1eb
 def _rng_state(dl):
     "The state of every random generator that training draws from, as tensors and numbers."
     kind, keys, *rest = np.random.get_state()
-    return dict(torch=torch.get_rng_state(), cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-                numpy=(kind, torch.from_numpy(keys.astype(np.int64)), *rest), python=random.getstate(), dl=dl.rng.getstate())
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return dict(torch=torch.get_rng_state(), cuda=cuda, python=random.getstate(), dl=dl.rng.getstate(),
+                numpy=(kind, torch.from_numpy(keys.astype(np.int64)), *rest))
+
+def _as_python_state(s): return s[0], tuple(s[1]), s[2]
 
 def _set_rng_state(s, dl):
     "Put back what `_rng_state` returned."
@@ -145,10 +159,10 @@ def _set_rng_state(s, dl):
     for i, state in zip(range(torch.cuda.device_count()), s['cuda']): torch.cuda.set_rng_state(state, i)     # as many as both machines have
     kind, keys, *rest = s['numpy']
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    as_tuple = lambda st: (st[0], tuple(st[1]), st[2])
-    random.setstate(as_tuple(s['python'])); dl.rng.setstate(as_tuple(s['dl']))
+    random.setstate(_as_python_state(s['python']))
+    dl.rng.setstate(_as_python_state(s['dl']))
 
-# %% ../../nbs/train/03_callbacks.ipynb #505be631
+# %% ../../nbs/train/03_callbacks.ipynb #7d3747f8
 def _recipe(learn):
     "The recipe of a `Learner` as plain data, None where it has none."
     return learn.recipe.to_dict() if hasattr(learn, 'recipe') else None
@@ -161,30 +175,31 @@ def _differences(was, now):
     "In which entries two dicts of plain data differ, as text."
     return '; '.join(f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in {**was, **now} if was.get(k) != now.get(k))
 
-def _opt_state(opt):
-    "The optimiser's state in plain types: rates computed by NumPy become floats."
-    s = opt.state_dict()
-    plain = lambda hs: [{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in hs]
-    if isinstance(opt, OptimWrapper): return dict(state=s['state'], param_groups=plain(s['param_groups']))     # one of PyTorch's own
-    return dict(state=list(s['state']), hypers=plain(s['hypers']))
+# %% ../../nbs/train/03_callbacks.ipynb #de8cff35
+def _plain_hypers(hypers):
+    "Hyperparameters of each group, with rates computed by NumPy as floats."
+    return [{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in hypers]
 
-# %% ../../nbs/train/03_callbacks.ipynb #a6d3b06d
+def _opt_state(opt):
+    "The optimizer's state in plain types."
+    s = opt.state_dict()
+    if isinstance(opt, OptimWrapper): return dict(state=s['state'], param_groups=_plain_hypers(s['param_groups']))     # one of PyTorch's own
+    return dict(state=list(s['state']), hypers=_plain_hypers(s['hypers']))
+
+def _load_opt_state(opt, s, device):
+    "Put back what `_opt_state` returned."
+    if not isinstance(opt, OptimWrapper): s = dict(state=to_device(s['state'], device), hypers=L(s['hypers']))
+    opt.load_state_dict(s)
+
+# %% ../../nbs/train/03_callbacks.ipynb #f3dcf182
 class Checkpoint(_Plain):
     "Writes weights, optimizer, random generators and the table to `path` after every epoch; `resume` reads them back."
     order = Recorder.order+20     # when all that an epoch computes is there
     def __init__(self, path): self.path, self.done, self.start, self.was = Path(path), [], 0, None
     def before_fit(self):
         self.done, was, self.was, self.trained = self.done[:self.start], self.was, None, False
-        if not was: return
-        if other := _differences(was['run'], self.run_settings): raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. Fit as before, or delete the checkpoint.")
-        self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
-        if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
+        if was: self._continue(was)
     def after_fit(self): self.start = 0
-    @property
-    def run_settings(self):
-        "What must not change between two parts of a run, as plain data."
-        rates = self.learn.warmup_decay.plain() if hasattr(self.learn, 'warmup_decay') else {}
-        return dict(epochs=self.n_epoch, columns=list(self.recorder.metric_names), **rates)
     def before_epoch(self):
         if self.epoch < self.start: self.recorder.log += L(self.done[self.epoch])    # a skipped epoch shows its row again
     def before_train(self): self.trained = True      # `validate` comes without it
@@ -192,38 +207,64 @@ class Checkpoint(_Plain):
         if self.epoch < self.start or not self.trained: return
         self.done.append([float(v) if v is not None else float('nan') for v in self.recorder.values[-1]])
         with atomic_path(self.path) as tmp: torch.save(self._state(), tmp)
-    def _state(self):
-        "All that a run needs to go on, as tensors and plain data."
-        sl, scaler = self.recorder.smooth_loss, getattr(self.learn, 'scaler', None)
-        return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done, smooth=(sl.count, sl.val.cpu()),
-                    model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt), scaler=scaler.state_dict() if scaler else None,
-                    rng=_rng_state(self.dls.train))
+    @property
+    def run_settings(self):
+        "What must not change between two parts of a run, as plain data."
+        rates = self.learn.warmup_decay.plain() if hasattr(self.learn, 'warmup_decay') else {}
+        return dict(epochs=self.n_epoch, columns=list(self.recorder.metric_names), **rates)
 
-# %% ../../nbs/train/03_callbacks.ipynb #95779228
+# %% ../../nbs/train/03_callbacks.ipynb #572ebcb9
 @patch
-def resume(self:Checkpoint,
-    learn # the `Learner`, built as it was for the interrupted run
-)->int: # epochs done: pass it as `start_epoch`; 0 where there is no checkpoint yet
-    "Bring `learn` to where the checkpoint left it; raises `ReIDError` where it belongs to another network or recipe."
-    if (device := getattr(learn.dls, 'device', None)) is not None: learn.model.to(device)     # the optimizer's state follows the weights, but only when it is loaded
-    if not self.path.exists(): return 0
-    s = self._read(learn)
-    learn.model.load_state_dict(s['model'])
-    if s['loss']: learn.loss_func.load_state_dict(s['loss'])
-    if learn.opt is None: learn.create_opt()
-    learn.opt.load_state_dict(s['opt'] if isinstance(learn.opt, OptimWrapper) else
-                              dict(state=to_device(s['opt']['state'], next(learn.model.parameters()).device), hypers=L(s['opt']['hypers'])))
-    _set_rng_state(s['rng'], learn.dls.train)
-    self.done, self.start, self.was = s['done'], s['epoch'], s
-    return s['epoch']
+def _state(self:Checkpoint):
+    "All that a run needs to continue, as tensors and plain data."
+    smooth, scaler = self.recorder.smooth_loss, getattr(self.learn, 'scaler', None)
+    return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done, smooth=(smooth.count, smooth.val.cpu()),
+                model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
+                scaler=scaler.state_dict() if scaler else None, rng=_rng_state(self.dls.train))
+
+@patch
+def _continue(self:Checkpoint, was):
+    "Take up a run where it was interrupted; raises `ReIDError` where this one has other settings."
+    if other := _differences(was['run'], self.run_settings):
+        raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. Fit as before, or delete the checkpoint.")
+    self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
+    if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
+
+# %% ../../nbs/train/03_callbacks.ipynb #79cce5e1
+def _shapes(states): return {k: tuple(v.shape) for s in states for k, v in s.items()}
 
 @patch
 def _read(self:Checkpoint, learn):
     "The content of the file; raises `ReIDError` where it cannot be read or does not belong to `learn`."
     try: s = torch.load(self.path, map_location='cpu', weights_only=True)
     except Exception as e: raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
-    if not isinstance(s, dict) or not {'run', 'loss', 'scaler'} <= s.keys(): raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. Delete it to start from the beginning.")
-    mine, there = ({k: tuple(v.shape) for k, v in o.items()} for o in ({**learn.model.state_dict(), **_loss_state(learn)}, {**s['model'], **s['loss']}))
-    if mine != there: raise ReIDError(f"{self.path}: this checkpoint is of another network ({first_few(k for k in {**mine, **there} if mine.get(k) != there.get(k))} differ). Delete it, or train under another path.")
-    if s['recipe'] and (other := _differences(s['recipe'], _recipe(learn) or {})): raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. Use the same, or delete the checkpoint.")
+    if not isinstance(s, dict) or not {'run', 'loss', 'scaler'} <= s.keys():
+        raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. Delete it to start from the beginning.")
+    self._check_network(_shapes([learn.model.state_dict(), _loss_state(learn)]), _shapes([s['model'], s['loss']]))
+    if s['recipe'] and (other := _differences(s['recipe'], _recipe(learn) or {})):
+        raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. Use the same, or delete the checkpoint.")
     return s
+
+@patch
+def _check_network(self:Checkpoint, expected, found):
+    "Raises `ReIDError` unless tensors have the expected names and shapes."
+    if differ := [k for k in {**expected, **found} if expected.get(k) != found.get(k)]:
+        raise ReIDError(f"{self.path}: this checkpoint is of another network ({first_few(differ)} differ). Delete it, or train under another path.")
+
+# %% ../../nbs/train/03_callbacks.ipynb #e32e44f2
+@patch
+def resume(self:Checkpoint,
+    learn # the `Learner`, built as it was for the interrupted run
+)->int: # epochs done: pass it as `start_epoch`; 0 where there is no checkpoint yet
+    "Bring `learn` to where the checkpoint left it; raises `ReIDError` where it belongs to another network or recipe."
+    device = getattr(learn.dls, 'device', None)
+    if device is not None: learn.model.to(device)     # the optimizer's state follows the weights, but only when it is loaded
+    if not self.path.exists(): return 0
+    s = self._read(learn)
+    learn.model.load_state_dict(s['model'])
+    if s['loss']: learn.loss_func.load_state_dict(s['loss'])
+    if learn.opt is None: learn.create_opt()
+    _load_opt_state(learn.opt, s['opt'], next(learn.model.parameters()).device)
+    _set_rng_state(s['rng'], learn.dls.train)
+    self.done, self.start, self.was = s['done'], s['epoch'], s
+    return s['epoch']
