@@ -25,7 +25,7 @@ warnings.filterwarnings('ignore')
 import numpy as np, torch
 from PIL import Image
 from dpa_reid import cli, core
-from dpa_reid.data import augment, block, check, manifest as items, pack, protocol
+from dpa_reid.data import augment, block, check, manifest as items, pack, protocol, splitfile
 from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
@@ -324,7 +324,7 @@ def write_base(folder):
                    model=df.type)
     for name, write in sets.dataset_layouts().items():
         write(df, folder/name)
-    protocol.save_split(df, folder/'split.txt', protocol.single_gallery_shot(2))
+    splitfile.save_split(df, folder/'split.txt', protocol.single_gallery_shot(2))
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
     small = net.reid_net('test_efficientnet', 3, attention=DpA, pretrained=False)
     net.save_net(small, folder/'model', size=[SIDE, SIDE], identities=['1', '2', '3'])
@@ -611,7 +611,7 @@ def signed(text):
         head, body = text.split('\n', 1)
         head = json.loads(head.removeprefix('# '))
         del head['checksum']
-        return '# ' + json.dumps(head | dict(checksum=protocol._checksum(head, body))) + '\n' + body
+        return '# ' + json.dumps(head | dict(checksum=splitfile._checksum(head, body))) + '\n' + body
     except (ValueError, KeyError, TypeError, RecursionError):
         return text
 
@@ -627,7 +627,7 @@ def case_split(rng, here, base):
     text = signed(text) if rng.maybe(.8) else text
     data = text.encode('utf-8', 'surrogateescape')
     put(here/'split.txt', noise(rng, data) if rng.maybe(.2) else data)
-    rule = read_or_refuse(protocol.load_split, here/'split.txt')
+    rule = read_or_refuse(splitfile.load_split, here/'split.txt')
     if rule is None:
         return 'refused'
     rule.describe()
