@@ -13,8 +13,8 @@ from fastcore.basics import patch
 from ...core import *
 from ..protocol import Protocol, cross_camera
 
-# %% ../../../nbs/data/03_datasets/03_base.ipynb #9a410839
-@dataclass(frozen=True, eq=False)
+# %% ../../../nbs/data/03_datasets/03_base.ipynb #881f5f2f
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     "What is known about a public data set, and the functions that read and write its folder."
     name:str # as its publication has it
@@ -28,6 +28,7 @@ class Dataset:
     source:str='' # where it is obtained
     terms:str='' # under which terms
     notes:tuple=() # known inconsistencies and traps, in sentences
+    def __repr__(self): return f'Dataset({self.name!r})'
 
 # %% ../../../nbs/data/03_datasets/03_base.ipynb #ec3193a8
 @patch
@@ -52,7 +53,7 @@ def missing_side_files(self:Dataset,
     def _exists(patterns): return any(any(Path(folder).glob(p)) for p in patterns)
     return [patterns[0].removeprefix('**/') for patterns in self.side_files if not _exists(patterns)]
 
-# %% ../../../nbs/data/03_datasets/03_base.ipynb #9deb7f0d
+# %% ../../../nbs/data/03_datasets/03_base.ipynb #f5d60ce8
 def _count_rows(d):
     "The published counts as rows of a table."
     def _n(v): return 'unknown' if v is None else f'{v:,}'
@@ -64,10 +65,11 @@ def _count_rows(d):
 def _repr_markdown_(self:Dataset):
     "The description for a notebook."
     rows = _count_rows(self)
-    parts = [f'**{self.name}**. Source: {self.source}. Terms: {self.terms}.', f'Protocol: {self.protocol.describe()}',
-             '\n'.join(['| published | images | identities |', '|---|---|---|', *rows]) if rows else '',
-             '\n'.join(f'- {s}' for s in self.notes)]
-    return '\n\n'.join(p for p in parts if p)
+    facts = {self.name: '', 'Source': self.source, 'Terms': self.terms, 'Protocol': self.protocol.describe()}
+    parts = [f'**{k}.** {v}' if v else f'**{k}**' for k, v in facts.items() if v or k == self.name]
+    if rows: parts.append('\n'.join(['| published | images | identities |', '|---|---|---|', *rows]))
+    if self.notes: parts.append('\n'.join(f'- {s}' for s in self.notes))
+    return '\n\n'.join(parts)
 
 # %% ../../../nbs/data/03_datasets/03_base.ipynb #cb7d1543
 class _Datasets(dict):

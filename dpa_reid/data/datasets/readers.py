@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['list_dir', 'names_fit', 'holds', 'report_skipped', 'read_names', 'require_file', 'first_file', 'read_list',
-           'resolve_images', 'read_split_folders', 'in_split_folder', 'read_pairs', 'as_manifest']
+           'resolve_images', 'read_split_folders', 'has_split_folders', 'read_pairs', 'as_manifest']
 
 # %% ../../../nbs/data/03_datasets/00_readers.ipynb #956b0bdb
 import os, re
@@ -149,7 +149,7 @@ def resolve_images(
     raise DataError(f"{source}: names {len(gone)} of {len(names)} images that are not in {places}: "
         f"{first_few(gone)}. Was everything unpacked?")
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #061fdccd
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #f905d592
 _split_folders = dict(image_train=('train', 'training images'), image_query=('query', 'queries'),
     image_test=('gallery', 'gallery images'))
 
@@ -167,7 +167,7 @@ def read_split_folders(
         parts.append(rows.assign(split=split))
     return pd.concat(parts, ignore_index=True)
 
-def in_split_folder(
+def has_split_folders(
     path, # a folder
     pattern:re.Pattern # of a file name
 )->bool:
