@@ -25,7 +25,7 @@ warnings.filterwarnings('ignore')
 import numpy as np, torch
 from PIL import Image
 from dpa_reid import cli, core
-from dpa_reid.data import augment, block, check, manifest as items, pack, protocol, splitfile
+from dpa_reid.data import augment, block, check, duplicates, manifest as items, pack, protocol, splitfile
 from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
@@ -1160,7 +1160,7 @@ def picture_holds(file):
     readable = items.is_decodable(file)
     x = read_or_refuse(augment.read_image, file, (SIDE, SIDE))
     same('readers agree', readable, x is not None)
-    look = check.inspect_image(file)
+    look = duplicates.inspect_image(file)
     same('the check agrees', readable, not look.error)
     if x is not None:
         same('shape', ((3, SIDE, SIDE), torch.uint8), (tuple(x.shape), x.dtype))

@@ -110,7 +110,7 @@ def content(file):
     if file.suffix == '.json':
         return json.dumps(without_clocks(json.loads(file.read_text())), sort_keys=True).encode()
     if file.suffix == '.pt':
-        p = open_pack(file).check()
+        p = open_pack(file).verify()
         return p.images.numpy().tobytes() + p.manifest.to_csv().encode() + json.dumps(p.meta, sort_keys=True).encode()
     if file.suffix == '.csv':
         df = pd.read_csv(StringIO(file.read_text()), dtype=str)

@@ -29,6 +29,10 @@ from .data.sampler import *
 from .data.augment import *
 from .data.block import *
 from .data.pack import *
+from .data.duplicates import *
+from .data.findings import *
+from .data.table_checks import *
+from .data.image_checks import *
 from .data.check import *
 from .train.losses import *
 from .scores.distance import *

@@ -53,7 +53,7 @@ def test_option(
 def _open_pack(path):
     "The images of a pack."
     pack = open_pack(path)
-    return Images(path, pack.of(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
+    return Images(path, pack.subset(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
 
 # %% ../../nbs/data/11_images.ipynb #b187a313
 def open_images(

@@ -205,7 +205,7 @@ def __repr__(self:Pack): return f"Pack({self.file.name!r}, {len(self):,} images)
 
 # %% ../../nbs/data/07_pack.ipynb #355720d4
 @patch
-def check(self:Pack)->Pack: # itself
+def verify(self:Pack)->Pack: # itself
     "Read all images and compare with the checksum; raises `DataError` where a byte has changed."
     sha = hashlib.sha256()
     for part in self.images.split(256): sha.update(part.numpy().data)
@@ -245,7 +245,7 @@ def changed(self:Pack,
 
 # %% ../../nbs/data/07_pack.ipynb #6f824a02
 @patch
-def of(self:Pack,
+def subset(self:Pack,
     df:pd.DataFrame=None # manifest whose images are in the pack, such as another split of it; None for the pack's own
 )->pd.DataFrame:
     "The manifest to use with the pack; raises `DataError` where it names images that were not packed, or whose files have changed since."
@@ -264,17 +264,17 @@ def of(self:Pack,
 @patch
 @delegates(reid_dls)
 def dls(self:Pack,
-    df:pd.DataFrame=None, # as in `Pack.of`
+    df:pd.DataFrame=None, # as in `Pack.subset`
     **kwargs
 )->DataLoaders:
-    "`reid_dls` from the pack, at its size unless another is given; raises `DataError` as `reid_dls` and `Pack.of` do."
-    return reid_dls(self.of(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})
+    "`reid_dls` from the pack, at its size unless another is given; raises `DataError` as `reid_dls` and `Pack.subset` do."
+    return reid_dls(self.subset(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})
 
 @patch
 @delegates(query_gallery_dl)
 def query_gallery_dl(self:Pack,
-    df:pd.DataFrame=None, # as in `Pack.of`
+    df:pd.DataFrame=None, # as in `Pack.subset`
     **kwargs
 )->PKDataLoader:
-    "`query_gallery_dl` from the pack, at its size unless another is given; raises `DataError` as `query_gallery_dl` and `Pack.of` do."
-    return query_gallery_dl(self.of(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})
+    "`query_gallery_dl` from the pack, at its size unless another is given; raises `DataError` as `query_gallery_dl` and `Pack.subset` do."
+    return query_gallery_dl(self.subset(df), **{'size': self.size, **kwargs, 'load_image': self.load_image})

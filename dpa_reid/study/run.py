@@ -77,7 +77,7 @@ def open_images(
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt':
         pack = open_pack(path)
-        return Images(path, pack.of(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
+        return Images(path, pack.subset(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
     known = detect_dataset(path) if path.is_dir() else None
     df = read_dataset(path, **option) if path.is_dir() else read_manifest(path)
     return Images(path, df, None, known.name if known else None, test)
