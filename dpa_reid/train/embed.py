@@ -59,7 +59,7 @@ def take(self:Embeddings,
     if (at < 0).any(): raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is {rows.index[at < 0][0]}: embed them too.")
     return self.vectors[torch.from_numpy(at)]
 
-# %% ../../nbs/train/08_embed.ipynb #799e8dc4
+# %% ../../nbs/train/08_embed.ipynb #8f7fc41f
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
@@ -73,13 +73,14 @@ class Embedder:
         num_workers:int=0, # loader processes
         dtype:torch.dtype=None, # number format of the products; None for the device's `fast_dtype`
         progress:bool=True, # show a bar
+        verify:bool=True, # leave out files that cannot be decoded; False where all are known to be whole
         name:str='' # of the model, for tables
     ):
         config = getattr(net, 'data_config', {})
         self.net, self.load_image, self.cache = net, load_image, EmbeddingCache(cache)
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))
         self.mean, self.std = mean or config.get('mean', imagenet_stats[0]), std or config.get('std', imagenet_stats[1])
-        self.bs, self.num_workers, self.dtype, self.progress, self.name = bs, num_workers, dtype, progress, name
+        self.bs, self.num_workers, self.dtype, self.progress, self.verify, self.name = bs, num_workers, dtype, progress, verify, name
         check_min(bs=bs, size=self.size)
     def __repr__(self): return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
 
@@ -129,12 +130,12 @@ def _as_rows(images):
     paths = [str(im) if isinstance(im, (str, Path)) else None for im in images]
     return images, pd.DataFrame(dict(path=paths))
 
-# %% ../../nbs/train/08_embed.ipynb #7a27f0b4
+# %% ../../nbs/train/08_embed.ipynb #679f779d
 @patch
 def _decodable(self:Embedder, images):
     "Which images can be decoded (N,); raises `DataError` for files that are missing, and where none can."
     files = [im for im in images if not isinstance(im, Image.Image)]
-    if self.load_image is not None or not files: return np.ones(len(images), bool)
+    if self.load_image is not None or not self.verify or not files: return np.ones(len(images), bool)
     if gone := missing_files(files): raise DataError(f"{len(gone)} of {len(files)} image files are missing: {first_few(gone)}.")
     ok = np.array([isinstance(im, Image.Image) for im in images])
     ok[~ok] = parallel(is_decodable, files, n_workers=n_cores(), threadpool=True, progress=False)
