@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from ..core import *
 from ..scores.metrics import *
 from ..scores.intervals import *
+from ..train.recipes import *
 from ..train.learner import *
 from .rows import *
 from .ablation import *

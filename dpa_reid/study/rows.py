@@ -12,6 +12,7 @@ from functools import partial
 from fastcore.basics import patch
 from ..core import *
 from ..models.net import *
+from ..train.recipes import *
 from ..train.learner import *
 from .own_code import *
 
@@ -51,13 +52,6 @@ def changes(self:AblationRow,
     "The lines in which the row's recipe differs from the study's."
     return {k: v for k, v in sorted(self.recipe.items()) if v != getattr(recipe, k)}
 
-# %% ../../nbs/study/02_rows.ipynb #fdf2464f
-def _spec_text(spec):
-    "What `to_spec` gave, as text: the callable's name and keyword arguments."
-    if not isinstance(spec, dict) or 'callable' not in spec: return str(spec)
-    args = ', '.join(f'{k}={_spec_text(v)}' for k, v in spec['kwargs'].items())
-    return spec['callable'].rsplit('.', 1)[1] + (f'({args})' if args else '')
-
 # %% ../../nbs/study/02_rows.ipynb #1377c04e
 @patch
 def label(self:AblationRow,
@@ -65,10 +59,10 @@ def label(self:AblationRow,
 )->str:
     "What is trained, in words that do not depend on the table."
     r, where = self.full_recipe(recipe), ''
-    what = _spec_text(to_spec(self.attention)) if self.attention else 'none'
+    what = spec_text(to_spec(self.attention)) if self.attention else 'none'
     if self.attention: where = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages)
     others = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric_loss'))
-    return f'{what}{where}, {_spec_text(to_spec(r.metric_loss))} {r.P}x{r.K}{others}'
+    return f'{what}{where}, {spec_text(to_spec(r.metric_loss))} {r.P}x{r.K}{others}'
 
 # %% ../../nbs/study/02_rows.ipynb #b728ad3e
 def _plain(o): return json.loads(json.dumps(o))

@@ -97,6 +97,20 @@ def finish(self:Run,
     self._write(**{**self.record, **entries, 'finished': time.strftime('%Y-%m-%d %H:%M')})
     if not keep: self.checkpoint.unlink(missing_ok=True)
 
+# %% ../../nbs/train/10_run.ipynb #85d12ef8
+@patch
+def fail(self:Run,
+    error:str, # why it cannot be finished
+    **entries # further entries of `run.json`
+):
+    "Note that the run failed, and why; it can be tried again when the note or the folder is gone."
+    self._write(**{**self.settings, **self.record, **entries, 'error': error, 'failed': time.strftime('%Y-%m-%d %H:%M')})
+
+@patch(as_prop=True)
+def error(self:Run)->str: # None for a run that did not fail
+    "Why the run failed."
+    return self.record.get('error')
+
 # %% ../../nbs/train/10_run.ipynb #f5de42fb
 def _quiet(learn, bar):
     "The context of a fit without fastai's table, with or without a bar."
