@@ -84,11 +84,10 @@ def write_folders(
     to = [f'{s}/{p}/c{c:02d}_{k+1:04d}.jpg' for s, p, c, k in zip(d.split, d.pid, d.cam, d.groupby('vid').cumcount())]
     return write_layout(plan(d, to, camid=d.cam).assign(pid=d.pid.astype(str)), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/17_folders.ipynb #3ddafe44
+# %% ../../../nbs/data/03_datasets/17_folders.ipynb #66305596
 def _detect(path):
     "Whether a folder of a split holds folders of images."
     return any(_images_in(d, 200) for s in split_names for d in sorted((Path(path)/s).glob('*'))[:20])
 
-dataset = register_dataset(Dataset(
-    name='identity folders', read=read_folders, detect=_detect, layouts=dict(folders=write_folders),
-    source='your own', terms='your own'))
+dataset = register_dataset(Dataset(name='identity folders', read=read_folders, detect=_detect,
+    layouts=dict(folders=write_folders), source='your own', terms='your own'))

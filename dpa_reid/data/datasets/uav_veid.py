@@ -142,14 +142,13 @@ def write_uav_veid_flat(
     to = in_split_folders(d, names, 'train', 'query', 'gallery')
     return write_layout(plan(d, to, camid=np.arange(len(d))), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #c179f583
+# %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #88f79d88
 def _detect(path):
     "Whether a folder has the lists, the image folders or the names of this set."
     has_lists = any(holds(path, f) for f in ('UAV-labels', 'images_query_test', 'test_q_label.txt'))
     return has_lists or names_fit(Path(path)/'train', uav_veid_name)
 
-dataset = register_dataset(Dataset(
-    name='UAV-VeID', read=read_uav_veid, detect=_detect, protocol=no_junk,
+dataset = register_dataset(Dataset(name='UAV-VeID', read=read_uav_veid, detect=_detect, protocol=no_junk,
     layouts=dict(uav_veid=write_uav_veid, uav_veid_readme=write_uav_veid_readme, uav_veid_flat=write_uav_veid_flat),
     counts=dict(train=(18709, 1797), query=(16850, 2208), gallery=(2208, 2208)),
     tests=dict(val=dict(query=(3554, 596), gallery=(596, 596))),

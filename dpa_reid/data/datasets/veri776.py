@@ -125,12 +125,11 @@ def write_veri776(
     if {'view', 'angle'} & set(d): d['view'] = view_codes(d, 8)
     return write_layout(plan(d, d.to, camid=d.cam).drop(columns='name'), _side_files(d), root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #fdc33f60
+# %% ../../../nbs/data/03_datasets/14_veri776.ipynb #c1238e0d
 _side = ['name_train.txt', 'name_query.txt', 'name_test.txt', 'gt_index.txt', 'jk_index.txt']
 _side += ['train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt']
 
-dataset = register_dataset(Dataset(
-    name='VeRi-776', read=read_veri776, detect=lambda path: has_split_folders(path, veri776_name),
+dataset = register_dataset(Dataset(name='VeRi-776', read=read_veri776, detect=lambda path: has_split_folders(path, veri776_name),
     layouts=dict(veri776=write_veri776), protocol=cross_camera,
     counts=dict(train=(37778, 576), query=(1678, 200), gallery=(11579, 200)),
     side_files=tuple((n,) for n in _side),

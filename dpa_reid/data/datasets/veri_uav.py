@@ -44,9 +44,8 @@ def write_veri_uav(
     names = [f'{v:04d}_{c:02d}_{k:05d}.jpg' for v, c, k in zip(d.vid, d.view, number)]
     return write_layout(plan(d, in_split_folders(d, names)), {}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #62991ff3
-dataset = register_dataset(Dataset(
-    name='VeRi-UAV', read=read_veri_uav, detect=lambda path: has_split_folders(path, veri_uav_name),
+# %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #b63046ed
+dataset = register_dataset(Dataset(name='VeRi-UAV', read=read_veri_uav, detect=lambda path: has_split_folders(path, veri_uav_name),
     layouts=dict(veri_uav=write_veri_uav), protocol=cross_view,
     counts=dict(train=(9792, None), query=(1235, None), gallery=(6489, None)),
     source='by email from its authors, see github.com/liuchunsense/VeRi-UAV',

@@ -128,14 +128,13 @@ def write_veri_wild(
     planned = plan(d, ('images/' + d.line).tolist(), camid=d.cam).drop(columns=['img', 'line'])
     return write_layout(planned, {f'train_test_split/{n}.txt': text for n, text in files.items()}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #b8c7b660
+# %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #b9c86119
 _split = 'train_test_split/'
 _side = [(f'{_split}test_{n}{q}.txt', f'{_split}test_{n}_id{q}.txt') for n in _tests for q in ('', '_query')]
 _side += [(f'{_split}train_list.txt', f'{_split}train_list_*.txt'), ('**/vehicle_info.txt',)]
 _sizes = dict(zip(_tests, (41861, 69389, 138517)))
 
-dataset = register_dataset(Dataset(
-    name='VERI-Wild', read=read_veri_wild, detect=lambda path: holds(path, 'images', 'train_test_split'),
+dataset = register_dataset(Dataset(name='VERI-Wild', read=read_veri_wild, detect=lambda path: holds(path, 'images', 'train_test_split'),
     layouts=dict(veri_wild=write_veri_wild), protocol=cross_camera,
     counts=dict(train=(277797, 30671), query=(3000, 3000), gallery=(38861, 3000)),
     tests={n: dict(query=(n, n), gallery=(total-n, n)) for n, total in _sizes.items()},

@@ -221,7 +221,7 @@ def write_vrai_old(
     planned = plan(d, ('images/' + d.name).tolist(), camid=d.cam).drop(columns='name')
     return write_layout(planned, {'partitions.pkl': data}, root, copy_fn)
 
-# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #30668009
+# %% ../../../nbs/data/03_datasets/12_vrai.ipynb #5f568a31
 _pickles = 'train_annotation.pkl', 'test_annotation.pkl', 'test_dev_annotation.pkl'
 
 def _detect(path):
@@ -229,8 +229,8 @@ def _detect(path):
     names = 'train_annotation.pkl', 'test_annotation.pkl', 'partitions.pkl'
     return any(holds(f, p) for f in (path, Path(path)/'annotations') for p in names)
 
-dataset = register_dataset(Dataset(
-    name='VRAI', read=read_vrai, detect=_detect, layouts=dict(vrai=write_vrai, vrai_old=write_vrai_old), protocol=held_out(),
+dataset = register_dataset(Dataset(name='VRAI', read=read_vrai, detect=_detect,
+    layouts=dict(vrai=write_vrai, vrai_old=write_vrai_old), protocol=held_out(),
     counts=dict(train=(66113, 6302), test=(71500, 6720)),
     side_files=tuple((f'**/{p}', '**/partitions.pkl') for p in _pickles),
     source='by the links in github.com/JiaoBL1234/VRAI-Dataset', terms='not for commercial use; it asks for a citation',
