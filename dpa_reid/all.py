@@ -35,7 +35,10 @@ from .data.findings import *
 from .data.table_checks import *
 from .data.image_checks import *
 from .data.check import *
-from .train.losses import *
+from .train.losses.identity import *
+from .train.losses.triplet import *
+from .train.losses.cosine import *
+from .train.losses.combined import *
 from .scores.distance import *
 from .scores.metrics import *
 from .scores.intervals import *

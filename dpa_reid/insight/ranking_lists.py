@@ -83,10 +83,10 @@ def spread_queries(pids, n:int)->list:
     first = pd.Series(range(len(pids)), index=list(pids)).groupby(level=0, sort=False).first().to_list()
     return [first[i] for i in np.linspace(0, len(first)-1, min(n, len(first))).round().astype(int)]
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #af5f3d0a
+# %% ../../nbs/insight/02_ranking_lists.ipynb #a458f656
 def _spread(evaluation, n):
     "Numbers of `n` scored queries, spread over the identities."
-    if n < 1: raise ReIDError(f"queries={n}: give the number of ranking lists to draw, from 1 up, or the numbers of queries in a list.")
+    if n < 1: raise ReIDError(f"queries={n}: give how many ranking lists to draw, from 1 up, or their numbers in a list.")
     scored = np.flatnonzero(evaluation.repeats[0].valid)
     return [int(scored[i]) for i in spread_queries(evaluation.splits[0].pids[0][scored], n)]
 
@@ -113,7 +113,7 @@ def _captioned(text, picture):
     ImageDraw.Draw(head).text((2, 2), text, fill=(60, 60, 60))
     return _stack([head.crop((0, 0, picture.width, 16)), picture])
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #4ce30bd8
+# %% ../../nbs/insight/02_ranking_lists.ipynb #2b1946d0
 def _caption(row, name):
     "The scores of a query in a few words."
     scores = 'no right image in the gallery, not scored'
@@ -124,14 +124,18 @@ def _lanes(evaluation, numbers, name, k, size):
     "The captioned ranking lists of some queries, a picture each."
     table = evaluation.queries.iloc[numbers]          # the first repeat comes first
     lists = ranked_rows(evaluation, numbers, k)
-    return [_captioned(_caption(row, name), draw_ranking(row, near, size)) for (_, row), near in zip(table.iterrows(), lists)]
+    rows = [row for _, row in table.iterrows()]
+    return [_captioned(_caption(row, name), draw_ranking(row, near, size)) for row, near in zip(rows, lists)]
 
 def _require_images(df):
     "Raises `ReIDError` where rows have no path or their files are gone."
-    if 'path' not in df: raise ReIDError("These rows have no column path, so there is nothing to draw: score rows with the paths of the images.")
-    if not os.path.isfile(df.path.iloc[0]): raise ReIDError(f"{df.path.iloc[0]}: there is no such file, so there is nothing to draw. Give rows with the paths of the images.")
+    if 'path' not in df:
+        raise ReIDError("These rows have no column path, so there is nothing to draw: score rows with the paths of the images.")
+    if not os.path.isfile(df.path.iloc[0]):
+        raise ReIDError(f"{df.path.iloc[0]}: there is no such file, so there is nothing to draw. "
+                        "Give rows with the paths of the images.")
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #aa318b78
+# %% ../../nbs/insight/02_ranking_lists.ipynb #59d9d197
 def ranking_lists(
     evaluation:Evaluation, # scored embeddings; its first repeat is shown
     queries=6, # how many, spread over the identities; or their numbers; or a table with a column `query`
@@ -146,11 +150,11 @@ def ranking_lists(
         evaluation._check_same(other)
         names = _names(evaluation, other)
     numbers = _query_numbers(evaluation, queries)
-    if not numbers: raise ReIDError("There is no query to draw: give a number of ranking lists, or the numbers of queries in a list.")
+    if not numbers: raise ReIDError("There is no query to draw: give how many ranking lists, or their numbers in a list.")
     lanes = [_lanes(e, numbers, name, k, size) for e, name in zip((evaluation, other), names)]
     return _stack([_stack(pair) for pair in zip(*lanes)])
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #ddb28136
+# %% ../../nbs/insight/02_ranking_lists.ipynb #a7832135
 def _changes(a, b):
     "One row per scored query of the first repeat: query, pid, change of AP from `a` to `b`; raises `ReIDError` where they cannot be compared."
     a._check_same(b)
@@ -160,8 +164,9 @@ def _changes(a, b):
 
 def _both_sides(changes, n):
     "The `n//2` largest gains, then the largest losses, an identity once; raises `ReIDError` where `n` has no two sides."
-    if n < 2: raise ReIDError(f"queries={n}: give at least 2, so that both models can win one, or the numbers of the queries in a list.")
-    d = changes[changes['change'] != 0].sort_values('change', key=np.abs, ascending=False, kind='stable').drop_duplicates('pid')
+    if n < 2: raise ReIDError(f"queries={n}: give at least 2, so that both models can win one, or their numbers in a list.")
+    d = changes[changes['change'] != 0].sort_values('change', key=np.abs, ascending=False, kind='stable')
+    d = d.drop_duplicates('pid')
     return pd.concat([d[d['change'] > 0][:n//2], d[d['change'] < 0][:n-n//2]], ignore_index=True)
 
 # %% ../../nbs/insight/02_ranking_lists.ipynb #e73e51de
@@ -183,7 +188,7 @@ def ranking_pairs(
     if not len(queries): raise ReIDError(f"{text}: there is no list to show. Give the numbers of queries.")
     return _captioned(text, ranking_lists(a, queries, b, **kwargs))
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #2d480437
+# %% ../../nbs/insight/02_ranking_lists.ipynb #91e5be6e
 class RankingLists(_Plain):
     "Writes `folder/ranking_EPOCH.png` every `every` epochs and after the last: ranking lists of the same few queries, scored as in the table. Needs `retrieval_metrics` in the `Learner`."
     run_train, order = False, Recorder.order+2
@@ -196,20 +201,23 @@ class RankingLists(_Plain):
     def before_fit(self):
         self.drawn = 0                                     # epochs done at the latest validation
         self.store = next((m.store for m in self.metrics if hasattr(m, 'store')), None)
-        if self.store is None: raise ReIDError("RankingLists draws what the retrieval metrics collected, and this Learner has none: add `retrieval_metrics()` to its metrics.")
+        if self.store is None:
+            raise ReIDError("RankingLists draws what the retrieval metrics collected, and this Learner has none: "
+                            "add `retrieval_metrics()` to its metrics.")
     def after_validate(self):
         if self.store.scores is None: return               # a part of a gallery is no gallery
         due = (self.epoch+1)//self.every > self.drawn//self.every
         self.drawn = self.epoch+1
         if due or self.drawn == self.n_epoch: self._draw()
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #17a795b1
+# %% ../../nbs/insight/02_ranking_lists.ipynb #5ef52a27
 @patch
 def _evaluation(self:RankingLists):
     "What the metrics collected and scored in this validation."
     how, rows = self.store.kwargs, self.dl.items.reset_index(drop=True)
     split = _split_of(rows, how.get('junk', 'camid'))
-    return Evaluation(Embeddings(self.store.emb, rows), [split], [self.store.scores], ranking_options(), metric=how.get('metric', 'cosine'))
+    embeddings, metric = Embeddings(self.store.emb, rows), how.get('metric', 'cosine')
+    return Evaluation(embeddings, [split], [self.store.scores], ranking_options(), metric=metric)
 
 @patch
 def _draw(self:RankingLists):

@@ -28,7 +28,7 @@ class _Plain(Callback):
             e.args = (e.args[0].split('`:\n\t', 1)[-1],)
             raise
 
-# %% ../../nbs/train/03_callbacks.ipynb #8ab7ebc2
+# %% ../../nbs/train/03_callbacks.ipynb #84989ae6
 class AutoCast(_Plain, MixedPrecision):
     "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss; scales the loss where `dtype` is float16."
     def __init__(self, dtype:torch.dtype=None): self.dtype = dtype
@@ -56,7 +56,8 @@ class AutoCast(_Plain, MixedPrecision):
     def _refuse_second(self):
         "Raises `ReIDError` where fastai's own switch was used too."
         if len(self.learn.cbs.filter(lambda c: isinstance(c, MixedPrecision))) > 1:
-            raise ReIDError("this Learner casts with `AutoCast` already: in place of `to_fp16()` or `to_bf16()`, set `learn.auto_cast.dtype = torch.float16` or `torch.bfloat16`.")
+            raise ReIDError("this Learner casts with `AutoCast` already: in place of `to_fp16()` or `to_bf16()`, "
+                            "set `learn.auto_cast.dtype = torch.float16` or `torch.bfloat16`.")
 
 def _and_leave(cast, *batch):
     "A `Learner`'s `one_batch` that leaves autocast off whatever happens, such as a forward pass that runs out of memory."
@@ -69,13 +70,14 @@ class ToChannelsLast(ChannelsLast):
     name = 'channels_last'             # by which fastai's `to_channelslast` sees that it is there
     def before_fit(self): channels_last(self.model)
 
-# %% ../../nbs/train/03_callbacks.ipynb #128bea05
+# %% ../../nbs/train/03_callbacks.ipynb #38fe53b6
 class FreezeFor(Callback):
     "Keeps `model.body` fixed and in evaluation mode for the first `n` iterations of a run, then trains it."
     order, run_valid = TrainEvalCallback.order+1, False
     def __init__(self, n:int): self.n = n    # n in iterations
     def before_fit(self):
-        body = self.model.body                         # noted on the body: a fit that was interrupted has no `after_fit`
+        body = self.model.body
+        # noted on the body, since a fit that was interrupted has no `after_fit`
         self.trainable = body.__dict__.setdefault('_held', [p for p in body.parameters() if p.requires_grad])
     def before_batch(self):
         frozen = self.epoch*self.n_iter + self.iter < self.n
@@ -87,14 +89,15 @@ class FreezeFor(Callback):
         for p in self.trainable: p.requires_grad_(True)
         self.model.body.__dict__.pop('_held', None)
 
-# %% ../../nbs/train/03_callbacks.ipynb #a165ce5a
+# %% ../../nbs/train/03_callbacks.ipynb #fb3e1cc4
 class LossParts(Callback):
     "Averages each entry of `loss_func.parts` over the training batches of an epoch."
     run_valid = False
     def before_train(self): self.sums, self.count = {}, 0
     def after_loss(self):
         self.count += 1
-        for k, v in getattr(self.loss_func, 'parts', {}).items(): self.sums[k] = self.sums.get(k, 0.) + v.detach().float()
+        for k, v in getattr(self.loss_func, 'parts', {}).items():
+            self.sums[k] = self.sums.get(k, 0.) + v.detach().float()
     def mean(self, name):
         "The average of part `name` in the epoch, None before the first batch."
         return self.sums[name]/self.count if getattr(self, 'sums', None) else None
@@ -102,7 +105,7 @@ class LossParts(Callback):
         "One fastai metric for each name, to pass to `Learner(metrics=...)`."
         return [ValueMetric(partial(self.mean, n), n) for n in names]
 
-# %% ../../nbs/train/03_callbacks.ipynb #5849a37b
+# %% ../../nbs/train/03_callbacks.ipynb #dd5848aa
 class HideValidLoss(Callback):
     "Removes the `valid_loss` column from the recorder."
     order = Recorder.order+1
@@ -110,9 +113,10 @@ class HideValidLoss(Callback):
         self.recorder.metric_names = self.recorder.metric_names.filter(lambda n: n != 'valid_loss')
         self.recorder.plot_loss = partial(Recorder.plot_loss, self.recorder, with_valid=False)
     def after_validate(self):
-        if not self.recorder.cancel_valid: self.recorder.log.pop(-len(self.metrics)-1)     # ..., valid_loss, then the metrics
+        # the row ends with valid_loss, then the metrics
+        if not self.recorder.cancel_valid: self.recorder.log.pop(-len(self.metrics)-1)
 
-# %% ../../nbs/train/03_callbacks.ipynb #d12af9e9
+# %% ../../nbs/train/03_callbacks.ipynb #f8cc38f1
 class StopOnNaN(_Plain):
     "Ends training with a `ReIDError` at the first loss that is infinite or NaN."
     order, run_valid = TrainEvalCallback.order-1, False
@@ -123,8 +127,8 @@ class StopOnNaN(_Plain):
         parts = ', '.join(f'{k} {v.mean():.3g}' for k, v in getattr(self.loss_func, 'parts', {}).items())
         loss = f'{self.loss.mean():.3g}' + (f' ({parts})' if parts else '')
         rate = max(float(h['lr']) for h in self.opt.hypers)
-        return (f"the training loss became {loss} in epoch {self.epoch+1}, iteration {self.iter+1} of {self.n_iter}, at a learning rate of {rate:.3g}: "
-                "the run has diverged. Lower the rate, warm up for longer, or train in float32 (`AutoCast(torch.float32)`).")
+        return (f"the training loss became {loss} in epoch {self.epoch+1}, iteration {self.iter+1} of {self.n_iter}, "
+                f"at a learning rate of {rate:.3g}: the run has diverged. Lower the rate, warm up for longer, or train in float32 (`AutoCast(torch.float32)`).")
 
 # %% ../../nbs/train/03_callbacks.ipynb #d13d8368
 class EvalEvery(_Plain):
@@ -143,7 +147,7 @@ class EvalEvery(_Plain):
     def after_validate(self):
         if self.skips: self.recorder.log = L(float('nan') if v is None else v for v in self.recorder.log)
 
-# %% ../../nbs/train/03_callbacks.ipynb #5a97d1eb
+# %% ../../nbs/train/03_callbacks.ipynb #3e4fd49a
 def _rng_state(dl):
     "The state of every random generator that training draws from, as tensors and numbers."
     kind, keys, *rest = np.random.get_state()
@@ -156,7 +160,8 @@ def _as_python_state(s): return s[0], tuple(s[1]), s[2]
 def _set_rng_state(s, dl):
     "Put back what `_rng_state` returned."
     torch.set_rng_state(s['torch'])
-    for i, state in zip(range(torch.cuda.device_count()), s['cuda']): torch.cuda.set_rng_state(state, i)     # as many as both machines have
+    n = min(torch.cuda.device_count(), len(s['cuda']))     # as many as both machines have
+    for i in range(n): torch.cuda.set_rng_state(s['cuda'][i], i)
     kind, keys, *rest = s['numpy']
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     random.setstate(_as_python_state(s['python']))
@@ -175,7 +180,7 @@ def _differences(was, now):
     "In which entries two dicts of plain data differ, as text."
     return '; '.join(f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in {**was, **now} if was.get(k) != now.get(k))
 
-# %% ../../nbs/train/03_callbacks.ipynb #de8cff35
+# %% ../../nbs/train/03_callbacks.ipynb #5250dba5
 def _plain_hypers(hypers):
     "Hyperparameters of each group, with rates computed by NumPy as floats."
     return [{k: float(v) if isinstance(v, np.floating) else v for k, v in h.items()} for h in hypers]
@@ -183,7 +188,8 @@ def _plain_hypers(hypers):
 def _opt_state(opt):
     "The optimizer's state in plain types."
     s = opt.state_dict()
-    if isinstance(opt, OptimWrapper): return dict(state=s['state'], param_groups=_plain_hypers(s['param_groups']))     # one of PyTorch's own
+    # one of PyTorch's own has other names for the same
+    if isinstance(opt, OptimWrapper): return dict(state=s['state'], param_groups=_plain_hypers(s['param_groups']))
     return dict(state=list(s['state']), hypers=_plain_hypers(s['hypers']))
 
 def _load_opt_state(opt, s, device):
@@ -191,7 +197,7 @@ def _load_opt_state(opt, s, device):
     if not isinstance(opt, OptimWrapper): s = dict(state=to_device(s['state'], device), hypers=L(s['hypers']))
     opt.load_state_dict(s)
 
-# %% ../../nbs/train/03_callbacks.ipynb #f3dcf182
+# %% ../../nbs/train/03_callbacks.ipynb #86050599
 class Checkpoint(_Plain):
     "Writes weights, optimizer, random generators and the table to `path` after every epoch; `resume` reads them back."
     order = Recorder.order+20     # when all that an epoch computes is there
@@ -201,7 +207,8 @@ class Checkpoint(_Plain):
         if was: self._continue(was)
     def after_fit(self): self.start = 0
     def before_epoch(self):
-        if self.epoch < self.start: self.recorder.log += L(self.done[self.epoch])    # a skipped epoch shows its row again
+        # an epoch that is skipped shows its row again
+        if self.epoch < self.start: self.recorder.log += L(self.done[self.epoch])
     def before_train(self): self.trained = True      # `validate` comes without it
     def after_epoch(self):
         if self.epoch < self.start or not self.trained: return
@@ -213,52 +220,59 @@ class Checkpoint(_Plain):
         rates = self.learn.warmup_decay.plain() if hasattr(self.learn, 'warmup_decay') else {}
         return dict(epochs=self.n_epoch, columns=list(self.recorder.metric_names), **rates)
 
-# %% ../../nbs/train/03_callbacks.ipynb #572ebcb9
+# %% ../../nbs/train/03_callbacks.ipynb #d674700b
 @patch
 def _state(self:Checkpoint):
     "All that a run needs to continue, as tensors and plain data."
     smooth, scaler = self.recorder.smooth_loss, getattr(self.learn, 'scaler', None)
-    return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done, smooth=(smooth.count, smooth.val.cpu()),
-                model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
-                scaler=scaler.state_dict() if scaler else None, rng=_rng_state(self.dls.train))
+    states = dict(model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
+                  scaler=scaler.state_dict() if scaler else None, rng=_rng_state(self.dls.train))
+    return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done,
+                smooth=(smooth.count, smooth.val.cpu()), **states)
 
 @patch
 def _continue(self:Checkpoint, was):
     "Take up a run where it was interrupted; raises `ReIDError` where this one has other settings."
     if other := _differences(was['run'], self.run_settings):
-        raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. Fit as before, or delete the checkpoint.")
+        raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. "
+                        "Fit as before, or delete the checkpoint.")
     self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
     if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
 
-# %% ../../nbs/train/03_callbacks.ipynb #79cce5e1
+# %% ../../nbs/train/03_callbacks.ipynb #13d8413c
 def _shapes(states): return {k: tuple(v.shape) for s in states for k, v in s.items()}
 
 @patch
 def _read(self:Checkpoint, learn):
     "The content of the file; raises `ReIDError` where it cannot be read or does not belong to `learn`."
     try: s = torch.load(self.path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
+    except Exception as e:
+        raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
     if not isinstance(s, dict) or not {'run', 'loss', 'scaler'} <= s.keys():
-        raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. Delete it to start from the beginning.")
+        raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. "
+                        "Delete it to start from the beginning.")
     self._check_network(_shapes([learn.model.state_dict(), _loss_state(learn)]), _shapes([s['model'], s['loss']]))
     if s['recipe'] and (other := _differences(s['recipe'], _recipe(learn) or {})):
-        raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. Use the same, or delete the checkpoint.")
+        raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. "
+                        "Use the same, or delete the checkpoint.")
     return s
 
 @patch
 def _check_network(self:Checkpoint, expected, found):
     "Raises `ReIDError` unless tensors have the expected names and shapes."
     if differ := [k for k in {**expected, **found} if expected.get(k) != found.get(k)]:
-        raise ReIDError(f"{self.path}: this checkpoint is of another network ({first_few(differ)} differ). Delete it, or train under another path.")
+        raise ReIDError(f"{self.path}: this checkpoint is of another network ({first_few(differ)} differ). "
+                        "Delete it, or train under another path.")
 
-# %% ../../nbs/train/03_callbacks.ipynb #e32e44f2
+# %% ../../nbs/train/03_callbacks.ipynb #4f1f76f3
 @patch
 def resume(self:Checkpoint,
     learn # the `Learner`, built as it was for the interrupted run
 )->int: # epochs done: pass it as `start_epoch`; 0 where there is no checkpoint yet
     "Bring `learn` to where the checkpoint left it; raises `ReIDError` where it belongs to another network or recipe."
     device = getattr(learn.dls, 'device', None)
-    if device is not None: learn.model.to(device)     # the optimizer's state follows the weights, but only when it is loaded
+    # the optimizer's state follows the weights, but only when it is loaded
+    if device is not None: learn.model.to(device)
     if not self.path.exists(): return 0
     s = self._read(learn)
     learn.model.load_state_dict(s['model'])

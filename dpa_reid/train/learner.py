@@ -31,26 +31,27 @@ from .callbacks import *
 from .recipes import *
 from .recipes import _is_model_folder, _stats_of
 
-# %% ../../nbs/train/06_learner.ipynb #f63c4664
+# %% ../../nbs/train/06_learner.ipynb #9ede7e05
 _set_by_recipe = ['loss_func', 'opt_func', 'lr', 'wd', 'splitter', 'wd_bn_bias']
 
 def _refuse_unknown(given):
     "Raises `TypeError` for keywords that neither `reid_learner` nor a `Learner` has."
     known = set(inspect.signature(Learner.__init__).parameters) - {'self', 'dls', 'model', *_set_by_recipe}
     if unknown := sorted(given.keys() - known):
-        raise TypeError(f"reid_learner does not know {first_few(unknown)}. Apart from its own parameters it takes those of a Learner: "
-                        f"{', '.join(sorted(known))}; the rest is up to the recipe.")
+        raise TypeError(f"reid_learner does not know {first_few(unknown)}. Apart from its own parameters it takes those "
+                        f"of a Learner: {', '.join(sorted(known))}; the rest is up to the recipe.")
 
 def _refuse_processes():
     "Raises `ReIDError` where this process is one of several that are to train one network."
     if (n := num_distrib()) > 1:
-        raise ReIDError(f"WORLD_SIZE={n}: training one network in several processes is not supported yet, since checkpoints, scores and the "
-                        "frozen start are made for one; start it once, without torchrun or accelerate.")
+        raise ReIDError(f"WORLD_SIZE={n}: training one network in several processes is not supported yet, since checkpoints, "
+                        "scores and the frozen start are made for one; start it once, without torchrun or accelerate.")
 
-# %% ../../nbs/train/06_learner.ipynb #3078ce3a
+# %% ../../nbs/train/06_learner.ipynb #07bf29f6
 def _fed(dls)->dict:
     "What the images of `dls` go through: `input_size`, `interpolation`, `mean` and `std`, as far as it can be found."
-    reader = next((t for t in dls.train_ds.tls[0].tfms.fs if isinstance(t, ReadImage)), None) if hasattr(dls.train_ds, 'tls') else None
+    tfms = dls.train_ds.tls[0].tfms.fs if hasattr(dls.train_ds, 'tls') else []
+    reader = next((t for t in tfms if isinstance(t, ReadImage)), None)
     norm = next((t for t in dls.train.after_batch.fs if isinstance(t, Normalize)), None)
     d = {} if reader is None else dict(input_size=[3, *to_2tuple(reader.size)], interpolation='bicubic')
     if norm is None: return d
@@ -67,26 +68,29 @@ def _same_stats(a, b): return np.allclose([a['mean'], a['std']], [b['mean'], b['
 
 def _stats_text(d): return f"mean {d['mean']} and deviation {d['std']}"
 
-# %% ../../nbs/train/06_learner.ipynb #433efd65
+# %% ../../nbs/train/06_learner.ipynb #75813452
 def _check_images(net, dls, pretrained, weights=None):
     "Notes on `net` which images it is given; prints a remark where its weights were made for a different normalization."
     fed = _fed(dls)
     made_for, whose, arguments = _made_for(net, weights)
     net.data_config = made_for | fed
-    if not (pretrained or weights) or not {'mean', 'std'} <= fed.keys() & made_for.keys() or _same_stats(fed, made_for): return
+    known = {'mean', 'std'} <= fed.keys() & made_for.keys()
+    if not (pretrained or weights) or not known or _same_stats(fed, made_for): return
     print(f"The weights of {whose} expect images with {_stats_text(made_for)}, and these are given {_stats_text(fed)}: "
           f"make the DataLoaders with `recipe.dls(df, {arguments})`.")
 
-# %% ../../nbs/train/06_learner.ipynb #09455601
+# %% ../../nbs/train/06_learner.ipynb #aa977909
 def _ceil_remark(net, recipe):
     "Prints a remark where the recipe's stem pooling was passed over, since the network has none."
     if not getattr(getattr(net.body.net, 'maxpool', None), 'ceil_mode', False):
-        print(f"Recipe {recipe.name!r} asks for `ceil_pool`, which is for the max pooling of a ResNet's stem; {net.body.arch} has none and is left as it is.")
+        print(f"Recipe {recipe.name!r} asks for `ceil_pool`, which is for the max pooling of a ResNet's stem; "
+              f"{net.body.arch} has none and is left as it is.")
 
 def _replace_head(net, head, n_ids, own):
     "Puts a head of your own on `net`, which can then not be described in a model folder; refuses parts of a head that it would replace."
     if given := [k for k in ('pool', 'classifier') if k in own]:
-        raise ReIDError(f"reid_learner got both `head` and {first_few(given)}: the head replaces them, so leave out the others.")
+        raise ReIDError(f"reid_learner got both `head` and {first_few(given)}: "
+                        "the head replaces them, so leave out the others.")
     net.head, net.config = head(net.body.nf, n_ids), {}
 
 def _network(recipe, own, head, arch, n_ids, **kwargs):
@@ -119,7 +123,7 @@ def _seen_before(weights):
     "The digests of the images that the starting `weights` were trained on: '' where these are no model folder, None where it does not list them."
     return read_meta(weights).get('trained_on') or None if _is_model_folder(weights) else ''
 
-# %% ../../nbs/train/06_learner.ipynb #9c07b7e5
+# %% ../../nbs/train/06_learner.ipynb #da2aac82
 @delegates(Learner.__init__, but=['model', *_set_by_recipe])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -145,10 +149,11 @@ def reid_learner(
     _refuse_unknown(kwargs)
     _refuse_processes()
     own = {k: v for k, v in dict(pool=pool, classifier=classifier, ceil_pool=ceil_pool).items() if v is not None}
-    net = _network(recipe, own, head, arch, dls.c, attention=attention, stages=stages, pretrained=pretrained, weights=weights,
-                   last_stride=last_stride)
+    net = _network(recipe, own, head, arch, dls.c, attention=attention, stages=stages, pretrained=pretrained,
+                   weights=weights, last_stride=last_stride)
     _check_images(net, dls, pretrained, weights)
-    learn = _learner(dls, net, ifnone(loss_func, recipe.loss()), recipe, fused, retrieval_metrics(junk=junk) + L(metrics), cbs, **kwargs)
+    loss, metrics = ifnone(loss_func, recipe.loss()), retrieval_metrics(junk=junk) + L(metrics)
+    learn = _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs)
     learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn
 
@@ -213,7 +218,7 @@ def score(
     embs = embed(net, dl, dtype, progress)
     return evaluate_manifest(embs, dl.items.pid, dl.items, junk=junk, metric=metric), dl.items, embs
 
-# %% ../../nbs/train/06_learner.ipynb #44fdac5a
+# %% ../../nbs/train/06_learner.ipynb #5c5d5db8
 def _image_digests(df, load_image):
     "The first 8 bytes of the SHA-256 of each image's file, from the pack where they were packed; None for a file that is gone."
     pack = getattr(load_image, '__self__', None)
@@ -230,7 +235,8 @@ def _join(digests):
 def _split(text):
     "Undoes `_join`; `ModelError` for a text that it did not make."
     try: data = base64.b64decode(text, validate=True)
-    except (TypeError, ValueError): raise ModelError("model.json gives trained_on as what is no list of digests; copy the model folder again.") from None
+    except (TypeError, ValueError):
+        raise ModelError("model.json: trained_on is not a list of digests; copy the model folder again.") from None
     return {data[i:i+8] for i in range(0, len(data), 8)}
 
 # %% ../../nbs/train/06_learner.ipynb #24b7390f

@@ -22,10 +22,13 @@ from ..core import *
 from ..models.head import *
 from ..models.net import *
 from ..data.block import *
-from .losses import *
+from .losses.identity import *
+from .losses.triplet import *
+from .losses.cosine import *
+from .losses.combined import *
 from .schedule import *
 
-# %% ../../nbs/train/05_recipes.ipynb #a75f7838
+# %% ../../nbs/train/05_recipes.ipynb #7997869c
 def _line(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Recipe:
     gem_p:float = _line(3., "exponent of the generalized-mean pooling at the start")
     gem_learnable:bool = _line(True, "whether that exponent is trained")
     ceil_pool:bool = _line(False, "the stem's max pooling rounds the map's size up and pads nothing")
-    id_loss:str = _line('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle', the circle softmax (s=64, m=.35) with a cosine one")
+    id_loss:str = _line('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) with a cosine one")
     smoothing:float = _line(.1, "label smoothing of the identity loss")
     smoothing_form:str = _line('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
     metric_loss:object = _line('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a class of your own")
@@ -72,8 +75,11 @@ class Recipe:
 
     def _check_length(self, k, epochs, iters):
         "Raises `ReIDError` for a length below 0, or one given in epochs and in iterations."
-        if epochs < 0 or iters < 0: raise ReIDError(f"Recipe {self.name!r}: {k}={epochs}, {k}_iters={iters}; give numbers from 0 up.")
-        if epochs and iters: raise ReIDError(f"Recipe {self.name!r} gives {k}={epochs:g} epochs and {k}_iters={iters} iterations: set one of the two to 0.")
+        if epochs < 0 or iters < 0:
+            raise ReIDError(f"Recipe {self.name!r}: {k}={epochs}, {k}_iters={iters}; give numbers from 0 up.")
+        if epochs and iters:
+            raise ReIDError(f"Recipe {self.name!r} gives {k}={epochs:g} epochs and {k}_iters={iters} iterations: "
+                            "set one of the two to 0.")
 
 # %% ../../nbs/train/05_recipes.ipynb #560ab971
 @patch
@@ -122,13 +128,16 @@ veri_uav_released_recipe = Recipe('veri_uav_released', P=2, K=16, autoaug=.1, fl
     id_loss='circle', smoothing_form='released', metric_on='emb', lr=3.5e-5, warmup_iters=3000, cosine_delay=30,
     cosine_final=2.2, freeze_iters=3000)
 
-# %% ../../nbs/train/05_recipes.ipynb #8d6159bd
-vru_recipe = Recipe('vru', augmix=1., smoothing_form='paper', margin=.3, optimizer='adam', lr=1e-4, warmup=2000/1258, steps_at=(30, 50))
-vru_released_recipe = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5, gem_learnable=False, ceil_pool=True,
-    smoothing_form='released', weighted_mining=True, optimizer='adam', lr=1e-4, warmup_iters=2000, steps_at=(31, 51))
+# %% ../../nbs/train/05_recipes.ipynb #7bf66fbb
+vru_recipe = Recipe('vru', augmix=1., smoothing_form='paper', margin=.3, optimizer='adam', lr=1e-4,
+    warmup=2000/1258, steps_at=(30, 50))
+vru_released_recipe = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5, gem_learnable=False,
+    ceil_pool=True, smoothing_form='released', weighted_mining=True, optimizer='adam', lr=1e-4, warmup_iters=2000,
+    steps_at=(31, 51))
 
-# %% ../../nbs/train/05_recipes.ipynb #f50654d3
-scratch_recipe = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, optimizer='adam', lr=1e-3, wd=1e-4, warmup=1, epochs=25)
+# %% ../../nbs/train/05_recipes.ipynb #d0ea5067
+scratch_recipe = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, optimizer='adam', lr=1e-3,
+    wd=1e-4, warmup=1, epochs=25)
 
 # %% ../../nbs/train/05_recipes.ipynb #661cb8b5
 @patch
@@ -160,9 +169,10 @@ def from_dict(cls:Recipe,
     "The recipe of a record; raises `TypeError` for a line that a recipe does not have."
     return cls(**_renamed(lines))
 
-# %% ../../nbs/train/05_recipes.ipynb #47ef3073
+# %% ../../nbs/train/05_recipes.ipynb #dd641985
 _id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle=(CircleSoftmaxCE, CosineLinear))
-_metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss, supcon=SupConLoss)
+_metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss,
+                      supcon=SupConLoss)
 
 @patch
 def _named(self:Recipe, line, options):
@@ -177,13 +187,13 @@ def _make_metric_loss(self:Recipe):
     if make is not HardTripletLoss: return make()
     return (WeightedTripletLoss if self.weighted_mining else HardTripletLoss)(self.margin)
 
-# %% ../../nbs/train/05_recipes.ipynb #ee4646fd
+# %% ../../nbs/train/05_recipes.ipynb #94b5944c
 @patch
 def loss(self:Recipe)->ReIDLoss:
     "The recipe's loss: identity loss plus metric loss, eq. 15; raises `ReIDError` for an unknown one."
     make, _ = self._named('id_loss', _id_losses)
-    id_loss = make(eps=self.smoothing, form=self.smoothing_form)
-    return ReIDLoss(id_loss, self._make_metric_loss(), weights=(self.id_weight, self.metric_weight), metric_on=self.metric_on)
+    id_loss, weights = make(eps=self.smoothing, form=self.smoothing_form), (self.id_weight, self.metric_weight)
+    return ReIDLoss(id_loss, self._make_metric_loss(), weights, self.metric_on)
 
 # %% ../../nbs/train/05_recipes.ipynb #f881d793
 @patch
@@ -193,14 +203,16 @@ def head(self:Recipe)->dict:
     gem = dict(p=self.gem_p, learnable=self.gem_learnable)
     return dict(ceil_pool='if_any' if self.ceil_pool else False, gem=gem, classifier=classifier)
 
-# %% ../../nbs/train/05_recipes.ipynb #9ee5ced0
-_optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False), adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
-_fused_optimizers = dict(sgd=partial(torch.optim.SGD, momentum=.9, fused=True), adam=partial(torch.optim.Adam, fused=True))
+# %% ../../nbs/train/05_recipes.ipynb #430ad216
+_optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
+                   adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
+_fused_optimizers = dict(sgd=partial(torch.optim.SGD, momentum=.9, fused=True),
+                         adam=partial(torch.optim.Adam, fused=True))
 
-# %% ../../nbs/train/05_recipes.ipynb #26832548
+# %% ../../nbs/train/05_recipes.ipynb #6cb3b73c
 @patch
 def opt_func(self:Recipe,
-    fused:bool=False # PyTorch's own optimizer, which steps all parameters in one kernel; the same numbers but for rounding
+    fused:bool=False # PyTorch's own, which steps all parameters in one kernel; the same numbers but for rounding
 ):
     "The optimizer: SGD with momentum .9 or Adam, as PyTorch defines them; raises `ReIDError` for an unknown one."
     if fused: return partial(OptimWrapper, opt=self._named('optimizer', _fused_optimizers))
@@ -231,7 +243,7 @@ def _misfits(self:Recipe, n_iter, n_epoch):
              f"the fall of the rate at epoch {first_few(early)} comes within the warm-up" if early else None,
              f"the run ends before the cosine begins at epoch {self.cosine_delay}" if waits else None).filter()
 
-# %% ../../nbs/train/05_recipes.ipynb #366e78f9
+# %% ../../nbs/train/05_recipes.ipynb #86531b94
 @patch
 def remark(self:Recipe,
     n_iter:int, # iterations in an epoch
@@ -241,17 +253,18 @@ def remark(self:Recipe,
     n_epoch = ifnone(n_epoch, self.epochs)
     found = self._misfits(n_iter, n_epoch)
     if not found: return ''
-    return (f"Recipe {self.name!r} does not fit {_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}: {'; '.join(found)}. "
+    run = f"{_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}"
+    return (f"Recipe {self.name!r} does not fit {run}: {'; '.join(found)}. "
             "Train for longer, or change the recipe's lines `epochs`, `warmup`, `freeze`, `steps_at` or `cosine_delay` "
             "(`recipe.replace(warmup=1)`; as a command, --epochs, --warmup or --freeze).")
 
-# %% ../../nbs/train/05_recipes.ipynb #21a31205
+# %% ../../nbs/train/05_recipes.ipynb #74dadc9d
 def timm_stats(
     arch # the name of a timm architecture, or a network that has a `pretrained_cfg`
 )->tuple: # mean (3,), standard deviation (3,) of RGB in [0, 1]
     "The normalization that the weights of an architecture were trained with; ImageNet's where timm does not know."
     try: cfg = timm.get_pretrained_cfg(arch) if isinstance(arch, str) else getattr(arch, 'pretrained_cfg', None)
-    except RuntimeError: cfg = None                   # a tag that timm does not know, which `reid_net` refuses in a sentence
+    except RuntimeError: cfg = None          # a tag that timm does not know, which `reid_net` refuses in a sentence
     if not cfg: return imagenet_stats
     config = resolve_data_config(pretrained_cfg=cfg if isinstance(cfg, dict) else cfg.to_dict())
     return list(config['mean']), list(config['std'])

@@ -43,14 +43,14 @@ def step_decay(
     "`gamma` to the power of the number of milestones passed."
     return gamma**sum(epoch >= m for m in at)
 
-# %% ../../nbs/train/02_schedule.ipynb #7965c35e
+# %% ../../nbs/train/02_schedule.ipynb #bf6f9de6
 def lr_factor(
     it:int, # iterations done so far
     n_iter:int, # iterations per epoch
     n_epoch:int, # epochs of the run
     warmup:int=0, # warm-up iterations
     start:float=.1, # share of the base rate at iteration 0
-    decay=None # `decay(epoch, n_epoch)`, such as `cosine_decay` or `partial(step_decay, at=(30, 50))`; None for a constant rate
+    decay=None # `decay(epoch, n_epoch)`, such as `cosine_decay`; None for a constant rate
 )->float: # share of the base rate
     "The whole schedule: warm-up times decay, at one iteration."
     return linear_warmup(it, warmup, start) * (1. if decay is None else decay(it/n_iter, n_epoch))
