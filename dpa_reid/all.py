@@ -40,9 +40,12 @@ from .train.losses.triplet import *
 from .train.losses.cosine import *
 from .train.losses.combined import *
 from .scores.distance import *
+from .scores.rerank import *
 from .scores.metrics import *
+from .scores.verification import *
 from .scores.intervals import *
 from .train.schedule import *
+from .train.validation import *
 from .train.callbacks import *
 from .train.recipes import *
 from .train.learner import *

@@ -15,8 +15,9 @@ from fastcore.basics import patch
 from ..core import *
 from ..data.manifest import *
 from ..data.protocol import *
-from ..scores.distance import *
+from ..scores.rerank import *
 from ..scores.metrics import *
+from ..scores.verification import *
 from ..scores.intervals import *
 from .embed import *
 

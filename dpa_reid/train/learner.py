@@ -26,6 +26,7 @@ from ..data.augment import ReadImage
 from ..data.block import *
 from ..data.pack import Pack
 from ..scores.metrics import *
+from .validation import *
 from .schedule import *
 from .callbacks import *
 from .recipes import *
