@@ -24,13 +24,14 @@ warnings.filterwarnings('ignore')
 
 import numpy as np, torch
 from PIL import Image
-from dpa_reid import cli, core
+from dpa_reid import core
 from dpa_reid.data import augment, block, check, duplicates, manifest as items, pack, protocol, splitfile
 from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
 from dpa_reid.synth import drawing as synth
 from dpa_reid.insight import ranking_lists
+from dpa_reid.train.embed import Embedder
 
 SECONDS = 5            # of processor time for one input; four times as long by the clock, on a busy machine
 MEMORY = 2 << 30       # bytes of address space for one input, beyond what the imported libraries hold
@@ -1003,7 +1004,7 @@ def case_model(rng, here, base):
         put(js, changed_json(rng, meta) if rng.maybe(.4) else (change_json(rng, network), as_json(rng, rest))[1])
     if rng.maybe(.1):
         rng.one(file_changes, rng.choice([js, ws]))
-    loaded = read_or_refuse(cli.load_for_eval, str(where))
+    loaded = read_or_refuse(Embedder.load, str(where))
     read_or_refuse(net.read_meta, where)
     return 'refused' if loaded is None else 'accepted'
 

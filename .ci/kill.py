@@ -19,7 +19,7 @@ root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root))
 
 import pandas as pd, torch
-from dpa_reid import cli
+from dpa_reid.cli import data as cli_data, models, tables
 from dpa_reid.data.pack import open_pack
 
 torch.set_num_threads(1)
@@ -66,7 +66,8 @@ class Run:
         with open(self.log, 'w') as f:
             os.dup2(f.fileno(), 1)
             os.dup2(f.fileno(), 2)
-        getattr(cli, name)(**options)
+        command = next(getattr(m, name) for m in (cli_data, models, tables) if hasattr(m, name))
+        command(**options)
 
     def kill(self, after):
         "Kill it `after` seconds from its start; False where it had ended before."
