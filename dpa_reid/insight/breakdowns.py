@@ -52,9 +52,9 @@ class Breakdown:
 # %% ../../nbs/insight/04_breakdowns.ipynb #0a93c433
 def _only(s, keep):
     "The scores of some of the kept queries."
-    first, ap, inp = s.first[keep], s.ap[keep], s.inp[keep]
+    first, ap, inp = s.first_hit[keep], s.ap[keep], s.inp[keep]
     cmc = (first[:, None] <= np.arange(1, len(s.cmc)+1)).mean(0)
-    return replace(s, mAP=float(ap.mean()), mINP=float(inp.mean()), cmc=cmc, ap=ap, inp=inp, first=first,
+    return replace(s, mAP=float(ap.mean()), mINP=float(inp.mean()), cmc=cmc, ap=ap, inp=inp, first_hit=first,
                    valid=np.ones(len(ap), bool), pids=s.pids[keep], n_skipped=0)
 
 def _group_row(s, level, n_boot):

@@ -158,7 +158,7 @@ def scores_to_frame(
     repeats # `RetrievalScores` of each repeat of the protocol
 )->pd.DataFrame: # draw, query, pid, ap, inp, first
     "What a table needs of a run: one line per query. Scores are kept to six digits."
-    def lines(s): return dict(query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first)
+    def lines(s): return dict(query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first_hit)
     return pd.concat([pd.DataFrame(dict(draw=i, **lines(s))) for i, s in enumerate(repeats)])
 
 def scores_from_frame(

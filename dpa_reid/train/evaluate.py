@@ -200,9 +200,9 @@ def compare(self:Evaluation,
 # %% ../../nbs/train/09_evaluate.ipynb #de9edbf5
 def _with_scores(rows, scores):
     "Query rows with `ap`, `inp` and `first`; empty cells where a query was not scored."
-    for k in ('ap', 'inp', 'first'):
+    for k, name in (('ap', 'ap'), ('inp', 'inp'), ('first', 'first_hit')):
         v = np.full(len(rows), np.nan)
-        v[scores.valid] = getattr(scores, k)
+        v[scores.valid] = getattr(scores, name)
         rows[k] = v
     rows['first'] = rows['first'].where(rows['first'] < 2**53).astype('Int64')                # beyond: a query counted as missed has no rank
     return rows
