@@ -21,6 +21,7 @@ from ..core import *
 from .manifest import *
 from .sampler import *
 from .augment import *
+from .augment import squash
 from .block import *
 
 # %% ../../nbs/data/07_pack.ipynb #4a03231e
