@@ -633,7 +633,7 @@ def case_split(rng, here, base):
         return 'refused'
     rule.describe()
     df = items.read_manifest(base/'drawn'/'labels.csv')
-    return 'refused' if read_or_refuse(rule.draw, df) is None else 'accepted'
+    return 'refused' if read_or_refuse(rule.split, df) is None else 'accepted'
 
 
 def case_recipe(rng, here, base):
@@ -1106,7 +1106,7 @@ def case_pack(rng, here, base):
     p._repr_markdown_()
     for path in p.manifest.path[:30]:
         read_or_refuse(p.load_image, path, p.size)
-    sound = read_or_refuse(p.check)
+    sound = read_or_refuse(p.verify)
     if bytes_only and sound is not None and not torch.equal(p.images, pack.open_pack(good).images):
         raise Lost('the pictures are others and the checksum is right')
     return 'accepted'
