@@ -21,6 +21,7 @@ from fasttransform import DisplayedTransform
 from timm.layers import to_2tuple
 from ..core import *
 from .manifest import *
+from .protocol import count_pairs
 from .sampler import *
 from .augment import *
 
@@ -73,7 +74,7 @@ def _check_scorable(df, junk):
     if junk is not None and junk not in df:
         raise DataError(f"the manifest has no column {junk!r}, by which gallery images were to be left out; "
                         f"it has {first_few(df.columns, 12)}. Add it, or give `junk=None`.")
-    if n_queries_without_positive(df, junk) < n: return
+    if count_pairs(df, junk).positives.any(): return
     other, also = (f' under another {junk}', f' and {junk}') if junk else ('', '')
     raise DataError(f"none of the {n} queries has a gallery image of the same identity{other}, so nothing could be scored. "
                     f"Check pid{also}; `junk=None` leaves nothing out, "

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['manifest_columns', 'split_names', 'check_columns', 'check_splits', 'missing_files', 'check_unique_paths',
            'check_files', 'check_manifest', 'read_table', 'read_manifest', 'save_manifest', 'is_decodable',
-           'drop_unreadable', 'n_queries_without_positive', 'manifest_warnings', 'split_summary', 'require_columns']
+           'drop_unreadable', 'manifest_warnings', 'split_summary', 'require_columns']
 
 # %% ../../nbs/data/01_manifest.ipynb #c005b014
 import csv, os, re, warnings
@@ -255,18 +255,15 @@ def drop_unreadable(
     print(f"left out {int((~ok).sum())} of {len(df)} images that cannot be decoded: {first_few(df.path[~ok])}")
     return df[ok].reset_index(drop=True)
 
-# %% ../../nbs/data/01_manifest.ipynb #ed485333
-def n_queries_without_positive(
-    df:pd.DataFrame, # manifest
-    junk:str='camid' # column whose equal value under one identity is junk; None for nothing
-)->int:
+# %% ../../nbs/data/01_manifest.ipynb #e3d19931
+def _n_without_positive(df, junk):
     "Queries for which the gallery has no image of the same identity, junk left out."
     q, g = df[df.split == 'query'], df[df.split == 'gallery']
     if junk is None: return int((~q.pid.isin(g.pid)).sum())
     values = g.groupby('pid')[junk].agg(set).to_dict()
     return sum(not (values.get(p, set()) - {c}) for p, c in zip(q.pid, q[junk]))
 
-# %% ../../nbs/data/01_manifest.ipynb #c77a19d4
+# %% ../../nbs/data/01_manifest.ipynb #43aa9da2
 def manifest_warnings(
     df:pd.DataFrame, # manifest
     junk:str='camid' # column whose equal value under one identity is junk; None for nothing
@@ -275,7 +272,7 @@ def manifest_warnings(
     train, test = df[df.split == 'train'], df[df.split != 'train']
     single = int((train.pid.value_counts() == 1).sum())
     shared = len(set(train.pid) & set(test.pid))
-    alone = n_queries_without_positive(df, junk)
+    alone = _n_without_positive(df, junk)
     other = {'camid': ' under another camera', None: ''}.get(junk, f' under another {junk}')
     n_query = (df.split == 'query').sum()
     texts = {
