@@ -84,7 +84,8 @@ def _check_scorable(df, junk):
 def _datasets(df, size, vocab, c=None, load_image=None, **kwargs):
     "Images and identities of a manifest."
     ds = ManifestDatasets(df, [[ReadImage(size, load_image or read_image)], [CategorizePID(vocab, c)]], **kwargs)
-    for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)     # fastai has seen rows only; `predict` gets others
+    # fastai has seen rows only; `predict` gets others
+    for tl in ds.tls: tl.types[0] = (pd.Series, dict, str, Path, Image.Image)
     return ds
 
 def _train_then_test(df):
@@ -121,8 +122,9 @@ def reid_dls(
     item, batch = reid_tfms(size, **kwargs)
     rows, splits = _train_then_test(df)
     ds = _datasets(rows, size, vocab, c, load_image, splits=splits)
-    dls = ds.dataloaders(dl_type=PKDataLoader, bs=P*K, val_bs=bs, after_item=item, after_batch=batch, num_workers=num_workers,
-                         device=device or default_device(), path=path, dl_kwargs=[dict(P=P, K=K, cams_first=cams_first), dict(P=None)])
+    dl_kwargs = [dict(P=P, K=K, cams_first=cams_first), dict(P=None)]
+    dls = ds.dataloaders(dl_type=PKDataLoader, bs=P*K, val_bs=bs, after_item=item, after_batch=batch,
+                         num_workers=num_workers, device=device or default_device(), path=path, dl_kwargs=dl_kwargs)
     dls.train.rng.seed(seed)
     return dls
 

@@ -16,7 +16,8 @@ from fastprogress.fastprogress import progress_bar
 from ..core import *
 
 # %% ../../nbs/data/08_duplicates.ipynb #0059d759
-ImageInfo = namedtuple('ImageInfo', 'digest width height mode code flat turn error', defaults=(b'', 0, 0, '', b'', True, 1, ''))
+ImageInfo = namedtuple('ImageInfo', 'digest width height mode code flat turn error',
+                       defaults=(b'', 0, 0, '', b'', True, 1, ''))
 ImageInfo.__doc__ = """What one look at an image file tells: `digest` (16 bytes), `width`, `height` in pixels, `mode` of its colors,
 `code` (32 bytes), `flat` (no contrast), `turn` (EXIF orientation, 1 for none), and `error`, empty where all is well."""
 
@@ -190,5 +191,6 @@ def inspect_images(
     paths = list(paths)
     if n_workers is None: n_workers = n_cores() if len(paths) >= 1000 else 1
     infos = _map_processes(inspect_image, paths, min(n_workers, 61))       # Windows waits for 61 processes at most
-    try: return pd.DataFrame(list(progress_bar(infos, total=len(paths), leave=False) if progress else infos), columns=ImageInfo._fields)
+    shown = progress_bar(infos, total=len(paths), leave=False) if progress else infos
+    try: return pd.DataFrame(list(shown), columns=ImageInfo._fields)
     finally: infos.close()

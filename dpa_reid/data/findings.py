@@ -33,7 +33,8 @@ def _constructor(severity):
     "A class method that makes a `Finding` of one severity."
     def _make(cls, check, rows=(), *, found, remedy='', count=None):
         rows = tuple(rows)
-        return cls(severity=severity, check=check, count=len(rows) if count is None else int(count), found=found, remedy=remedy, rows=rows)
+        count = len(rows) if count is None else int(count)
+        return cls(severity=severity, check=check, count=count, found=found, remedy=remedy, rows=rows)
     _make.__doc__ = f"A finding with the severity {severity!r}; `count` is the number of `rows` unless given."
     return classmethod(_make)
 
@@ -97,7 +98,8 @@ def _printable(text): return text.encode(errors='backslashreplace').decode()
 def _wrapped(f):
     "A finding for a terminal, a hundred columns wide."
     text = f"{f.found.rstrip('.')}. {f.remedy}"
-    return textwrap.fill(text, 100, initial_indent=f'{f.severity:8}{f.check:29} ', subsequent_indent=' '*38, break_on_hyphens=False)
+    head = f'{f.severity:8}{f.check:29} '
+    return textwrap.fill(text, 100, initial_indent=head, subsequent_indent=' '*38, break_on_hyphens=False)
 
 @patch
 def __str__(self:Findings):

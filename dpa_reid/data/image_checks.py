@@ -21,15 +21,16 @@ def _unreadable(context):
     if context.looks is None: return
     bad = ~context.looks.error.isin(['', 'missing'])
     reasons = ', '.join(f'{n} {e}' for e, n in context.looks.error[bad].value_counts().items())
-    yield from context.about_images(Finding.error, 'unreadable images', bad, f"{bad.sum():,} of {len(bad):,} images cannot be read ({reasons})",
+    found = f"{bad.sum():,} of {len(bad):,} images cannot be read ({reasons})"
+    yield from context.about_images(Finding.error, 'unreadable images', bad, found,
                                     "Copy them again, or save them as 8 bits; training leaves their rows out.")
 
 def _blank(context):
     "Images of one color."
     if context.looks is None: return
     blank = context.looks.flat & (context.looks.error == '')
-    yield from context.about_images(Finding.warning, 'blank images', blank, f"{plural(blank.sum(), 'image')} {verb(blank.sum())} of one color",
-                                    "Leave them out.")
+    found = f"{plural(blank.sum(), 'image')} {verb(blank.sum())} of one color"
+    yield from context.about_images(Finding.warning, 'blank images', blank, found, "Leave them out.")
 
 # %% ../../nbs/data/13_image_checks.ipynb #bed21030
 def _pack(context):
@@ -40,7 +41,8 @@ def _pack(context):
     changed = [str(p) for p in context.pack.changed()]
     if not changed: return
     found = f"{plural(len(changed), 'image file')} {verb(len(changed), 'was', 'were')} changed after packing"
-    yield Finding.error('changed files', changed, found=f"{found}: {context.short(changed)}", remedy="Pack them again with `dpa_pack`.")
+    yield Finding.error('changed files', changed, found=f"{found}: {context.short(changed)}",
+                        remedy="Pack them again with `dpa_pack`.")
 
 # %% ../../nbs/data/13_image_checks.ipynb #06870a7e
 def _has_images(context): return context.looks is not None and bool((context.looks.error == '').any())
@@ -54,8 +56,8 @@ def _sizes(context):
     if not _has_images(context): return
     ok = context.looks[context.looks.error == '']
     aspect = (ok.width/ok.height.clip(lower=1)).round(2)
-    yield Finding.note('image sizes', found=f"width {_span(ok.width)} px, height {_span(ok.height)} px, width/height {_span(aspect)}: "
-                                            "the median, least and most in brackets")
+    found = f"width {_span(ok.width)} px, height {_span(ok.height)} px, width/height {_span(aspect)}"
+    yield Finding.note('image sizes', found=f"{found}: the median, least and most in brackets")
 
 def _odd_sizes(context):
     "Images with a very short side, or with a shape unlike the others."
@@ -74,22 +76,24 @@ def _modes(context):
     "Color modes."
     if not _has_images(context): return
     n = context.looks['mode'][context.looks.error == ''].value_counts()
-    if len(n) > 1: yield Finding.note('color modes', found=', '.join(f'{k:,} images are {m}' for m, k in n.items()), remedy="They are read as RGB.")
+    if len(n) < 2: return
+    found = ', '.join(f'{k:,} images are {m}' for m, k in n.items())
+    yield Finding.note('color modes', found=found, remedy="They are read as RGB.")
 
 def _deep_pixels(context):
     "Pixels of more than 8 bits."
     if not _has_images(context): return
     deep = (context.looks.error == '') & context.looks['mode'].str.startswith('I')
-    yield from context.about_images(Finding.warning, 'images of 16 bits', deep,
-                                    f"{plural(deep.sum(), 'image')} of 16 bits per pixel, of which the upper 8 are read",
-                                    "If the values fill a small part of the range, as from a heat camera, scale them to 8 bits yourself.")
+    found = f"{plural(deep.sum(), 'image')} of 16 bits per pixel, of which the upper 8 are read"
+    remedy = "If the values fill a small part of the range, as from a heat camera, scale them to 8 bits yourself."
+    yield from context.about_images(Finding.warning, 'images of 16 bits', deep, found, remedy)
 
 def _rotated(context):
     "Rotations that are noted and not applied."
     if not _has_images(context): return
     turned = (context.looks.error == '') & (context.looks.turn != 1)
-    yield from context.about_images(Finding.warning, 'EXIF rotation', turned,
-                                    f"{plural(turned.sum(), 'image')} with an EXIF rotation, which is not applied when reading",
+    found = f"{plural(turned.sum(), 'image')} with an EXIF rotation, which is not applied when reading"
+    yield from context.about_images(Finding.warning, 'EXIF rotation', turned, found,
                                     "Turn them once with PIL's `ImageOps.exif_transpose` and save them again.")
 
 # %% ../../nbs/data/13_image_checks.ipynb #34e32009
@@ -109,7 +113,8 @@ def _equal_files(context):
     "Rows that share their file: `key`, `train`, `test`, `hidden`, and `copies`, how many copies of itself a query may find."
     train, test = _sides(context)
     split = context.df.split if context.role is None else context.role
-    d = context.df.assign(key=pd.factorize(_file_keys(context))[0], train=train, test=test, hidden=context.hidden, copies=0, split=split)
+    key = pd.factorize(_file_keys(context))[0]
+    d = context.df.assign(key=key, train=train, test=test, hidden=context.hidden, copies=0, split=split)
     d = d[d.key.duplicated(keep=False)]
     if context.role is not None and len(d):
         n = count_pairs(d.assign(pid=d.groupby(['key', 'pid']).ngroup()), context.protocol.junk)
@@ -119,7 +124,8 @@ def _equal_files(context):
 # %% ../../nbs/data/13_image_checks.ipynb #79e1b0c8
 _places = {'two identities': 'under two identities', 'train and test': 'in train and in test',
            'query and gallery': 'as query and as its own positive', 'within a split': 'without effect on scores'}
-_remedies = {'two identities': 'One of the labels is wrong: look at them.', 'train and test': 'Leave them out of training.',
+_remedies = {'two identities': 'One of the labels is wrong: look at them.',
+             'train and test': 'Leave them out of training.',
              'query and gallery': 'Leave one of each out of the test.', 'within a split': ''}
 
 def _kinds_of_copies(d):
@@ -128,7 +134,8 @@ def _kinds_of_copies(d):
     two = d[~d.hidden].groupby('key').pid.nunique().reindex(g.size().index, fill_value=0) > 1
     cross = g.train.any() & g.test.any()
     own = g.copies.sum() > 0
-    return {'two identities': two, 'train and test': cross, 'query and gallery': own, 'within a split': ~(two | cross | own)}
+    within = ~(two | cross | own)
+    return {'two identities': two, 'train and test': cross, 'query and gallery': own, 'within a split': within}
 
 def _severity(context, kind):
     "The constructor of a finding about equal files; where roles are drawn, another draw may separate a query from its copy."
@@ -198,4 +205,5 @@ def _near_copies(context):
                               remedy="Look at them with `findings.show_pairs()`: consecutive frames and copies make a test easy.")
 
 # %% ../../nbs/data/13_image_checks.ipynb #f8bf8f59
-image_checks = (_pack, _unreadable, _blank, _same_file, _near_copies, _sizes, _odd_sizes, _modes, _deep_pixels, _rotated)
+image_checks = (_pack, _unreadable, _blank, _same_file, _near_copies, _sizes, _odd_sizes, _modes, _deep_pixels,
+                _rotated)

@@ -38,7 +38,8 @@ def _counts(context):
     "Counts, compared with the published ones."
     splits = dict.fromkeys([*context.counts, *context.df.split.unique()])
     sizes = {s: _size(context.df, s) for s in splits}
-    text = '; '.join(f"{s} {plural(n, 'image')} of {plural(k, 'identity')}{_published(context, s)}" for s, (n, k) in sizes.items())
+    parts = [f"{s} {plural(n, 'image')} of {plural(k, 'identity')}{_published(context, s)}" for s, (n, k) in sizes.items()]
+    text = '; '.join(parts)
     off = [s for s in context.counts if _is_off(context, s, *sizes[s])]
     remedy = "A copy that is not whole is the usual reason: compare with the source."
     if off: yield Finding.warning('counts', off, found=text, remedy=remedy)
@@ -51,9 +52,11 @@ def _file_names(context):
     "File names that the reader could not place."
     n = len(context.skipped)
     if not n: return
-    found = f"{plural(n, 'name')} {verb(n, 'does', 'do')} not follow the data set's pattern and {verb(n, 'was', 'were')} left out"
+    left_out = f"{verb(n, 'was', 'were')} left out"
+    found = f"{plural(n, 'name')} {verb(n, 'does', 'do')} not follow the data set's pattern and {left_out}"
     few = first_few([os.path.basename(str(p)) for p in context.skipped])
-    yield Finding.warning('file names', map(str, context.skipped), found=f"{found}: {few}", remedy="Rename them, or remove them.")
+    yield Finding.warning('file names', map(str, context.skipped), found=f"{found}: {few}",
+                          remedy="Rename them, or remove them.")
 
 def _missing(context):
     "Image files that the table names and the disk lacks; a pack does not need them."
@@ -89,7 +92,8 @@ def _shared(context):
     both = sorted(set(context.df.pid[train]) & set(context.df.pid[~train]), key=str)
     if not both: return
     n = len(both)
-    yield Finding.error('shared identities', both, found=f"{plural(n, 'identity')} {verb(n)} in train and in test: {first_few(both)}",
+    found = f"{plural(n, 'identity')} {verb(n)} in train and in test: {first_few(both)}"
+    yield Finding.error('shared identities', both, found=found,
                         remedy="Keep each on one side, or number the two sides apart if they are different vehicles.")
 
 # %% ../../nbs/data/12_table_checks.ipynb #f5935b60
@@ -106,7 +110,8 @@ def _single(context):
     n = df.groupby([df.split == 'train', 'pid']).size()
     lone = n[n == 1].reset_index()
     if not len(lone): return
-    found = f"{plural(len(lone), 'identity')} {verb(len(lone), 'has', 'have')} one image, {_sides(lone.split)}: {first_few(lone.pid)}"
+    n = len(lone)
+    found = f"{plural(n, 'identity')} {verb(n, 'has', 'have')} one image, {_sides(lone.split)}: {first_few(lone.pid)}"
     yield Finding.warning('identities with one image', lone.pid, found=found,
                           remedy="In training such an image is its own only positive; in the test it can only distract.")
 
@@ -131,8 +136,8 @@ def _cameras(context):
         yield Finding.note('cameras', found=f"no {word}s: every image has a {word} of its own, so nothing is junk")
         return
     n = _per_identity(context.df[~context.hidden], column)['values']
-    yield Finding.note('cameras', found=f"{plural(values.nunique(), word)}; an identity has {n.min()} to {n.max()} of them, "
-                                        f"the median is {n.median():g}")
+    per_identity = f"an identity has {n.min()} to {n.max()} of them, the median is {n.median():g}"
+    yield Finding.note('cameras', found=f"{plural(values.nunique(), word)}; {per_identity}")
 
 def _one_camera(context):
     "Identities that one camera saw."
@@ -142,8 +147,10 @@ def _one_camera(context):
     lone = n[(n['values'] == 1) & (n.images > 1)]
     if not len(lone): return
     k = len(lone)
-    found = f"{plural(k, 'identity')} {verb(k, 'has all its', 'have all their')} images under one {word}, {_sides(lone.split)}"
-    remedy = f"Where the same {word} is junk, test queries of these have no positive. Was the {word} read from the right place?"
+    have = verb(k, 'has all its', 'have all their')
+    found = f"{plural(k, 'identity')} {have} images under one {word}, {_sides(lone.split)}"
+    remedy = (f"Where the same {word} is junk, test queries of these have no positive. "
+              f"Was the {word} read from the right place?")
     yield Finding.warning(f'identities of one {word}', lone.pid, found=f"{found}: {first_few(lone.pid)}", remedy=remedy)
 
 # %% ../../nbs/data/12_table_checks.ipynb #80a2691b
@@ -168,5 +175,5 @@ def _without_positive(context):
                                     "They are skipped when scoring; say so where you report scores.")
 
 # %% ../../nbs/data/12_table_checks.ipynb #7911afe5
-table_checks = (_counts, _file_names, _side_files, _labels, _missing, _shared, _hidden, _single, _cameras, _one_camera, _protocol,
-                _without_positive)
+table_checks = (_counts, _file_names, _side_files, _labels, _missing, _shared, _hidden, _single, _cameras, _one_camera,
+                _protocol, _without_positive)
