@@ -107,13 +107,13 @@ def _batches(self:Embedder, images):
     for x in progress_bar(dl, leave=False) if self.progress else dl:
         yield x.to(self.device).float().div_(255).sub_(mean).div_(std)
 
-# %% ../../nbs/train/08_embed.ipynb #90177466
+# %% ../../nbs/train/08_embed.ipynb #3bba0d40
 @patch
 def batch(self:Embedder,
     images # files or PIL images
 )->Tensor: # (N, 3, *size)
     "A few images as the network takes them: resized, normalized, on its device."
-    return torch.cat(list(self._batches(images)))
+    return torch.cat(list(self._batches(list(images))))
 
 # %% ../../nbs/train/08_embed.ipynb #92e72589
 @patch
