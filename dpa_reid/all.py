@@ -11,6 +11,7 @@ from fastai.vision.all import *
 
 # %% ../nbs/cli/05_all.ipynb #3dc8b28a
 from .core import *
+from .compute import *
 from .synth.drawing import synth_uav, read_mask, benchmarks, draw_benchmark
 from .data.datasets.base import *
 from .data.datasets.known import *

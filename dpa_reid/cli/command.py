@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from fastcore.docments import docments
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/cli/01_command.ipynb #b0119176
 def _add_option(parser, name, d):

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from fastai.torch_core import default_device
 from ..core import *
+from ..compute import *
 from ..synth.drawing import *
 from ..data.protocol import *
 from ..data.splitfile import *

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 import torch
 from ..core import *
+from ..compute import *
 from ..synth.drawing import synth_uav
 from ..layers.dpa import DpA
 from ..layers.attention import *

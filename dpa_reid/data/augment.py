@@ -14,6 +14,7 @@ from fastai.data.transforms import IntToFloatTensor, Normalize
 from fastai.vision.core import TensorImage, imagenet_stats
 from fasttransform import Transform
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/data/05_augment.ipynb #8beeb48f
 def squash(

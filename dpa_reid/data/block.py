@@ -20,6 +20,7 @@ from fastai.vision.core import imagenet_stats
 from fasttransform import DisplayedTransform
 from timm.layers import to_2tuple
 from ..core import *
+from ..compute import *
 from .manifest import *
 from .protocol import count_pairs
 from .sampler import *

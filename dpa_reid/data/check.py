@@ -15,6 +15,7 @@ from PIL import Image
 from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 from ..core import *
+from ..compute import *
 from .manifest import *
 from .datasets.base import *
 from .datasets.known import *

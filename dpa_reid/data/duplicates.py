@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from PIL import Image, UnidentifiedImageError
 from fastprogress.fastprogress import progress_bar
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/data/08_duplicates.ipynb #0059d759
 ImageInfo = namedtuple('ImageInfo', 'digest width height mode code flat turn error',

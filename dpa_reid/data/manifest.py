@@ -13,6 +13,7 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.parallel import parallel
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/data/01_manifest.ipynb #433ef646
 manifest_columns = ['path', 'pid', 'camid', 'split']

@@ -18,6 +18,7 @@ from fastai.vision.core import TensorImage
 from fastprogress.fastprogress import progress_bar
 from timm.layers import to_2tuple
 from ..core import *
+from ..compute import *
 from .manifest import *
 from .sampler import *
 from .augment import *

@@ -15,6 +15,7 @@ import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
 from fastcore.basics import patch
 from ..core import *
+from ..compute import *
 from .manifest import *
 
 # %% ../../nbs/data/02_protocol.ipynb #496e939c

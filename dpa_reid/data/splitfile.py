@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from fastcore.parallel import parallel
 from ..core import *
+from ..compute import *
 from .manifest import *
 from .protocol import *
 

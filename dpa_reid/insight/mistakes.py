@@ -10,6 +10,7 @@ import numpy as np, pandas as pd, torch
 from PIL import Image
 from fastcore.basics import patch
 from ..core import *
+from ..compute import *
 from ..data.protocol import *
 from ..train.embed import *
 from ..train.evaluate import *

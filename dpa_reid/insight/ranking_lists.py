@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from fastcore.meta import delegates
 from fastai.learner import Recorder
 from ..core import *
+from ..compute import *
 from ..data.protocol import _split_of
 from ..scores.distance import nearest
 from ..train.callbacks import _Plain

@@ -11,6 +11,7 @@ import numpy as np, pandas as pd, torch
 from timm.layers import to_2tuple
 from torch.utils.flop_counter import FlopCounterMode
 from ..core import *
+from ..compute import *
 from ..models.net import *
 from ..train.recipes import *
 from ..train.learner import *

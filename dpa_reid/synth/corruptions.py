@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 from fastcore.parallel import parallel
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/synth/07_corruptions.ipynb #c1df0205
 def _light(im): return (np.asarray(im.convert('RGB'), dtype=np.float32)/255)**2.2

@@ -19,6 +19,7 @@ import numpy as np, pandas as pd
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from fastprogress.fastprogress import progress_bar
 from ..core import *
+from ..compute import *
 
 # %% ../../nbs/synth/01_synth.ipynb #5c0e2468
 @dataclass

@@ -17,7 +17,8 @@ from fastai.callback.channelslast import ChannelsLast
 from fastai.learner import Recorder, ValueMetric
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import to_device
-from ..core import ReIDError, atomic_path, channels_last, fast_dtype, first_few
+from ..core import ReIDError, atomic_path, first_few
+from ..compute import channels_last, fast_dtype
 
 # %% ../../nbs/train/03_callbacks.ipynb #3fdbc2f4
 class _Plain(Callback):

@@ -20,6 +20,7 @@ from fastcore.parallel import parallel
 from fastprogress.fastprogress import progress_bar
 from timm.layers import to_2tuple
 from ..core import *
+from ..compute import *
 from ..models.net import *
 from ..data import augment
 from ..data.manifest import *
