@@ -5,96 +5,109 @@
 # %% auto #0
 __all__ = ['KReciprocal', 'k_reciprocal', 'expand_queries', 'expand_gallery']
 
-# %% ../../nbs/scores/02_rerank.ipynb #0bb7b6a5
+# %% ../../nbs/scores/02_rerank.ipynb #6c88b7ea
 import numpy as np, torch
 from torch import Tensor
 from scipy.sparse import csr_array, coo_array, vstack
 from fastcore.basics import patch
 from ..core import *
 from .distance import *
-from .distance import _Points, _points, _cameras, _check_k, _d2, _full_float32, _nearest, _pairs, _side, _slices
+from .distance import (Points, blocked, check_k, full_float32, junk_codes, neighbor_lists, point_pair,
+                                      _d2, _pairs, _side, _slices)
 
-# %% ../../nbs/scores/02_rerank.ipynb #41def112
+# %% ../../nbs/scores/02_rerank.ipynb #19eb70c2
 def _others(idx):
-    "In neighbour lists (n, k) of a set within itself, which entries are not the image itself; where duplicates crowded it out, all but the last, so that k - 1 are left."
+    "In neighbor lists (n, k) of a set within itself, which entries are not the image itself; where duplicates crowded it out, all but the last, so that k - 1 are left."
     own = idx == torch.arange(len(idx), device=idx.device)[:, None]
     own[:, -1] |= ~own.any(1)
     return ~own
 
-# %% ../../nbs/scores/02_rerank.ipynb #5dc74c03
+# %% ../../nbs/scores/02_rerank.ipynb #c7ee3486
 def _self_first(idx):
-    "Neighbour lists of a set within itself (n, k), the image itself first."
+    "Neighbor lists of a set within itself (n, k), the image itself first."
     return torch.cat([torch.arange(len(idx), device=idx.device)[:, None], idx[_others(idx)].view(len(idx), -1)], 1)
 
-# %% ../../nbs/scores/02_rerank.ipynb #cf7498a5
+# %% ../../nbs/scores/02_rerank.ipynb #f0a12f25
 def _graph(idx, n):
-    "Neighbour lists (n, k) as a sparse 0/1 matrix (n, n); -1 stands for no neighbour."
-    idx = idx.cpu().numpy(); ok = idx >= 0
+    "Neighbor lists (n, k) as a sparse 0/1 matrix (n, n); -1 stands for no neighbor."
+    idx = idx.cpu().numpy()
+    ok = idx >= 0
     return csr_array((np.ones(ok.sum(), np.int32), idx[ok], np.r_[0, ok.sum(1).cumsum()]), shape=(n, n))
 
-# %% ../../nbs/scores/02_rerank.ipynb #9ed40dd9
+# %% ../../nbs/scores/02_rerank.ipynb #1381ced9
 def _mutual(a): return csr_array(a.multiply(a.T))
 
-# %% ../../nbs/scores/02_rerank.ipynb #58696250
+# %% ../../nbs/scores/02_rerank.ipynb #15cf8551
 def _expanded(R, H, rows=slice(None)):
-    "Rows of `R` with the lists of `H` of those mutual neighbours whose list lies by more than two thirds inside the own one, as 0/1."
-    R = csr_array(R[rows]); C = csr_array((R @ H.T).multiply(R))
+    "Rows of `R` with the lists of `H` of those mutual neighbors whose list lies by more than two thirds inside the own one, as 0/1."
+    R = csr_array(R[rows])
+    C = csr_array((R @ H.T).multiply(R))
     C.data = (3*C.data > 2*np.diff(H.indptr)[C.indices]).astype(np.int32)
     E = csr_array(R + C @ H)
     E.data[:] = 1
     return E
 
-# %% ../../nbs/scores/02_rerank.ipynb #bec04d4d
-def _weights(p, E, far):
-    "V: exp(-distance/`far`) on the entries of `E`, each row summing to 1; a row whose farthest image is at distance 0 weighs all alike."
+# %% ../../nbs/scores/02_rerank.ipynb #7745506a
+def _weights(p, E, most):
+    "V: exp(-distance/`most`) on the entries of `E`, each row summing to 1; a row whose farthest image is at distance 0 weighs all alike."
     r = np.repeat(np.arange(E.shape[0]), np.diff(E.indptr))
     d = _pairs(p, p, *(torch.from_numpy(v).long().to(p.device) for v in (r, E.indices))).cpu().numpy()
-    w = np.exp(-d/np.where(far > 0, far, 1)[r])
+    w = np.exp(-d/np.where(most > 0, most, 1)[r])
     return csr_array((w/np.add.reduceat(w, E.indptr[:-1])[r], E.indices, E.indptr), shape=E.shape)
 
-# %% ../../nbs/scores/02_rerank.ipynb #4af7ce7a
+# %% ../../nbs/scores/02_rerank.ipynb #4e17db05
 def _mean_over(V, idx):
     "Each row of `V` replaced by the mean over the rows in its list of `idx` (n, k2)."
-    A = _graph(idx, V.shape[0]); n = np.diff(A.indptr)
+    A = _graph(idx, V.shape[0])
+    n = np.diff(A.indptr)
     A.data = 1/n.repeat(n)
     return csr_array(A @ V)
 
-# %% ../../nbs/scores/02_rerank.ipynb #2ea0fbd5
+# %% ../../nbs/scores/02_rerank.ipynb #fc9f903e
 def _shared(Vq, Vg):
     "Sum of minima of each row of `Vq` (csr) with each row of `Vg` (csc), sparse (Q, G)."
     r = np.repeat(np.arange(Vq.shape[0]), np.diff(Vq.indptr))
     n = np.diff(Vg.indptr)[Vq.indices]                                    # gallery images in the column of each entry
     at = np.repeat(Vg.indptr[Vq.indices] - np.r_[0, n.cumsum()[:-1]], n) + np.arange(n.sum())
-    return coo_array((np.minimum(np.repeat(Vq.data, n), Vg.data[at]), (np.repeat(r, n), Vg.indices[at])), shape=(Vq.shape[0], Vg.shape[0])).tocsr().astype(np.float32)
+    mins, cells = np.minimum(np.repeat(Vq.data, n), Vg.data[at]), (np.repeat(r, n), Vg.indices[at])
+    return coo_array((mins, cells), shape=(Vq.shape[0], Vg.shape[0])).tocsr().astype(np.float32)
 
-# %% ../../nbs/scores/02_rerank.ipynb #e2125a38
+# %% ../../nbs/scores/02_rerank.ipynb #db845951
 def _overlaps(Vq, Vg, budget):
     "`_shared` in as few parts as the budget allows."
     Vg = Vg.tocsc()
     n = np.r_[0, np.diff(Vg.indptr)[Vq.indices].cumsum()][Vq.indptr]      # length of the list up to each query
     cuts = [0]
-    while cuts[-1] < Vq.shape[0]: cuts.append(max(cuts[-1] + 1, int(np.searchsorted(n, n[cuts[-1]] + budget//2//200, 'right')) - 1))
+    while cuts[-1] < Vq.shape[0]:
+        end = int(np.searchsorted(n, n[cuts[-1]] + budget//2//200, 'right')) - 1
+        cuts.append(max(cuts[-1] + 1, end))
     return csr_array(vstack([_shared(csr_array(Vq[i:j]), Vg) for i, j in zip(cuts, cuts[1:])]))
 
-# %% ../../nbs/scores/02_rerank.ipynb #b668c945
+# %% ../../nbs/scores/02_rerank.ipynb #9c2646b5
 class KReciprocal:
     "Re-ranked distances of queries to a gallery; iterate for blocks (b, G) of consecutive queries. Made by `k_reciprocal`."
-    def __init__(self, q, g, far, overlap, lam, budget):
-        self.q, self.g, self.far, self.overlap, self.lam, self.budget = q, g, far, overlap, lam, budget
+    def __init__(self, q, g, most, overlap, lam, budget):
+        self.q, self.g, self.most, self.overlap = q, g, most, overlap
+        self.lam, self.budget = lam, budget
     @property
     def shape(self):
         "Queries and gallery images."
         return self.overlap.shape
-    def __repr__(self): return f"KReciprocal({self.shape[0]} queries x {self.shape[1]} gallery images, {self.overlap.nnz/max(1, self.shape[0]):.0f} overlaps a query, lambda {self.lam})"
+    def __repr__(self):
+        overlaps = self.overlap.nnz/max(1, self.shape[0])
+        return (f"KReciprocal({self.shape[0]} queries x {self.shape[1]} gallery images, "
+                f"{overlaps:.0f} overlaps per query, lambda {self.lam})")
 
-# %% ../../nbs/scores/02_rerank.ipynb #10340a7a
+# %% ../../nbs/scores/02_rerank.ipynb #4ff18f3b
 @patch
 def _block(self:KReciprocal, i):
     "Final distances of the queries `i` (a slice), float32 (b, G)."
-    b, scale = _side(self.budget/2, self.q.dim), torch.where(self.far[i] > 0, self.lam/self.far[i], 0)[:, None]
-    with _full_float32(self.q.device):
+    b = _side(self.budget/2, self.q.dim)
+    scale = torch.where(self.most[i] > 0, self.lam/self.most[i], 0)[:, None]
+    with full_float32(self.q.device):
         d = torch.cat([(_d2(self.q, self.g, i, j, torch.float64)*scale).float() for j in _slices(len(self.g), b)], 1)
-    S = self.overlap[i].tocoo(); r, c = (torch.from_numpy(v).long().to(d.device) for v in (S.row, S.col))
+    S = self.overlap[i].tocoo()
+    r, c = (torch.from_numpy(v).long().to(d.device) for v in (S.row, S.col))
     d += 1 - self.lam
     d[r, c] -= (1 - self.lam)*torch.from_numpy(S.data/(2 - S.data)).to(d.device)
     return d.clamp_(min=0)
@@ -122,126 +135,151 @@ def nearest(self:KReciprocal,
     "The first `k` of each re-ranked list; ties in gallery order."
     return nearest_in(self, k)
 
-# %% ../../nbs/scores/02_rerank.ipynb #5b6ee7be
+# %% ../../nbs/scores/02_rerank.ipynb #724707af
 @patch
 def dense(self:KReciprocal)->Tensor: # (Q, G) float32
     "All final distances at once; raises `ReIDError` when they exceed the budget."
-    if 4*self.shape[0]*self.shape[1] > self.budget: raise ReIDError(f"The distances of {self.shape[0]} queries to {self.shape[1]} images take {4*self.shape[0]*self.shape[1]/2**20:.0f} MB, more than the budget of {self.budget/2**20:.0f} MB: iterate over the blocks, or give a larger budget.")
+    size = 4*self.shape[0]*self.shape[1]
+    if size > self.budget:
+        raise ReIDError(f"The distances of {self.shape[0]} queries to {self.shape[1]} images take {size/2**20:.0f} MB, "
+                        f"more than the budget of {self.budget/2**20:.0f} MB: "
+                        "iterate over the blocks, or give a larger budget.")
     return torch.cat(list(self))
 
-# %% ../../nbs/scores/02_rerank.ipynb #b665585f
+# %% ../../nbs/scores/02_rerank.ipynb #dd41fb52
 def _plain_lists(p, k1, k2, budget, progress, propose):
     "R*, lists for the mean and farthest distances of the published algorithm."
-    _, idx, far = _nearest(p, p, min(max(k1 + 1, k2), len(p)), None, budget, progress, propose)
+    _, idx, most = neighbor_lists(p, p, min(max(k1 + 1, k2), len(p)), None, budget, progress, propose)
     idx, n = _self_first(idx), len(p)
     R, H = (_mutual(_graph(idx[:, :k+1], n)) for k in (k1, int(np.around(k1/2))))
     rows = max(1, int(budget/2/(24*(k1+1)**2)))
-    return csr_array(vstack([_expanded(R, H, i) for i in _slices(n, rows)])), idx[:, :k2], far
+    return csr_array(vstack([_expanded(R, H, i) for i in _slices(n, rows)])), idx[:, :k2], most
 
-# %% ../../nbs/scores/02_rerank.ipynb #9cee1348
-def _camera_lists(p, cams, k1, k2, k1_intra, budget, progress, propose):
-    "The same of CA-Jaccard, with `cams` (N,) camera codes."
-    n, k, half = len(p), max(k1_intra + 1, k2//2), k2 - k2//2
-    _, inter, far = _nearest(p, p, min(max(k1 + 1, half), n), (cams, cams), budget, progress, propose)
-    intra = torch.full((n, k), -1, device=p.device)
-    for c in cams.unique():
-        i = (cams == c).nonzero()[:, 0]; own = p.take(i); m = min(k, len(i))
-        intra[i, :m] = i[_self_first(_nearest(own, own, m, None, budget)[1])]
-    E = csr_array(_mutual(_graph(intra[:, :k1_intra+1], n)) + _mutual(_graph(inter[:, :k1+1], n)))
-    return E, torch.cat([intra[:, :k2//2], inter[:, :half]], 1), far
+# %% ../../nbs/scores/02_rerank.ipynb #1accff16
+def _lists_within(p, junk, k, budget):
+    "The `k` nearest of each image under its own camera (N, k), itself first; -1 where there are fewer."
+    lists = torch.full((len(p), k), -1, device=p.device)
+    for c in junk.unique():
+        i = (junk == c).nonzero()[:, 0]
+        one, m = p.take(i), min(k, len(i))
+        lists[i, :m] = i[_self_first(neighbor_lists(one, one, m, None, budget)[1])]
+    return lists
 
-# %% ../../nbs/scores/02_rerank.ipynb #90352aa0
+def _camera_lists(p, junk, k1, k2, k1_intra, budget, progress, propose):
+    "The same of CA-Jaccard, with `junk` (N,) camera codes."
+    half = k2 - k2//2
+    _, inter, most = neighbor_lists(p, p, min(max(k1 + 1, half), len(p)), (junk, junk), budget, progress, propose)
+    intra = _lists_within(p, junk, max(k1_intra + 1, k2//2), budget)
+    E = _mutual(_graph(intra[:, :k1_intra+1], len(p))) + _mutual(_graph(inter[:, :k1+1], len(p)))
+    return csr_array(E), torch.cat([intra[:, :k2//2], inter[:, :half]], 1), most
+
+# %% ../../nbs/scores/02_rerank.ipynb #0fae6d02
+def _check_settings(lam, **ks):
+    "Raises `ReIDError` for settings out of range."
+    for name, k in ks.items():
+        if not (isinstance(k, (int, np.integer)) and k >= 1): raise ReIDError(f"{name}={k}: give a whole number from 1.")
+    if not 0 <= lam <= 1: raise ReIDError(f"lam={lam}: the share of the original distance must be between 0 and 1.")
+
 def _joined(q, g):
     "Queries and gallery as one set of points."
-    return _Points(torch.cat([q.x, g.x]), 'query and gallery', q.metric, g.centre)
+    return g if q is g else Points(torch.cat([q.x, g.x]), 'query and gallery', q.metric, like=g)
 
-# %% ../../nbs/scores/02_rerank.ipynb #522b9c91
+# %% ../../nbs/scores/02_rerank.ipynb #6d5a4ee6
 def k_reciprocal(
     q, # query embeddings (Q, D)
     g, # gallery embeddings (G, D); the very object `q` when each image is a query to all, so that it enters the set once
-    k1:int=20, # length of the lists in which neighbours must be mutual, not counting the image itself
+    k1:int=20, # length of the lists in which neighbors must be mutual, not counting the image itself
     k2:int=6, # images over whose encodings each encoding is averaged, counting the image itself; 1 for none
     lam:float=.3, # share of the original distance in the final one, in [0, 1]
     metric:str='cosine', # 'cosine' or 'euclidean'; both as squared distances over the farthest image's
     q_junk=None, # camera of each query (Q,); with cameras given, the camera-aware variant
     g_junk=None, # camera of each gallery image (G,)
-    k1_intra:int=5, # camera-aware: length of the lists within the own camera
+    k1_intra:int=5, # camera-aware: length of the lists within the image's own camera
     budget:int=512*2**20, # bytes of working memory, beyond the embeddings, one copy of them, and lists of N x k
     progress:bool=None, # a progress bar over the search; None shows it from 20,000 images
-    propose=blocked # `blocked`, or `by_faiss` where faiss is installed
+    propose=blocked, # `blocked`, or `by_faiss` where faiss is installed
+    junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
 )->KReciprocal: # final distances, block by block
     "k-reciprocal re-ranking with sparse lists: Zhong et al. 2017, equal to its published dense code; with cameras, CA-Jaccard (Chen et al. 2024). Raises `ReIDError` for what has no distance and for settings out of range."
-    for name, k in (('k1', k1), ('k2', k2), ('k1_intra', k1_intra)):
-        if not (isinstance(k, (int, np.integer)) and k >= 1): raise ReIDError(f"{name}={k}: give a whole number from 1.")
-    if not 0 <= lam <= 1: raise ReIDError(f"lam={lam}: the share of the original distance lies between 0 and 1.")
-    qp, gp = _points(q, g, metric)
-    p, nq, alone = gp if q is g else _joined(qp, gp), len(qp), q is g
-    cams, bar = _cameras(q_junk, g_junk, nq, len(gp), p.device), len(p) >= 20_000 if progress is None else progress
-    if cams is None: E, near, far = _plain_lists(p, k1, k2, budget, bar, propose)
-    else: E, near, far = _camera_lists(p, cams[1] if alone else torch.cat(cams), k1, k2, k1_intra, budget, bar, propose)
-    V = _weights(p, E, far.cpu().numpy())
-    if k2 > 1: V = _mean_over(V, near)
-    return KReciprocal(qp, gp, far[:nq], _overlaps(*((V, V) if alone else (csr_array(V[:nq]), csr_array(V[nq:]))), budget), lam, budget)
+    _check_settings(lam, k1=k1, k2=k2, k1_intra=k1_intra)
+    qp, gp = point_pair(q, g, metric)
+    p, nq = _joined(qp, gp), len(qp)
+    junk = junk_codes(q_junk, g_junk, nq, len(gp), p.device, junk_name)
+    how = budget, len(p) >= 20_000 if progress is None else progress, propose
+    if junk[0] is None: E, lists, most = _plain_lists(p, k1, k2, *how)
+    else: E, lists, most = _camera_lists(p, junk[1] if q is g else torch.cat(junk), k1, k2, k1_intra, *how)
+    V = _weights(p, E, most.cpu().numpy())
+    if k2 > 1: V = _mean_over(V, lists)
+    Vq, Vg = (V, V) if q is g else (csr_array(V[:nq]), csr_array(V[nq:]))
+    return KReciprocal(qp, gp, most[:nq], _overlaps(Vq, Vg, budget), lam, budget)
 
-# %% ../../nbs/scores/02_rerank.ipynb #6769e652
+# %% ../../nbs/scores/02_rerank.ipynb #16a9a070
+def _finish(x, total, p, at):
+    "Sums as float32 means, of length 1 for the cosine; raises `ReIDError` when a sum has no direction."
+    if p.metric == 'euclidean': return (x/total + p.center.double()).float()
+    n = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    if (n < 1e-12).any():
+        raise ReIDError(f"The {p.name} embedding in row {at + int((n[:, 0] < 1e-12).nonzero()[0])} and its neighbors "
+                        "cancel to zero: use fewer neighbors, or alpha=1, which leaves out those that point away.")
+    return (x/n).float()
+
 def _expand(p, g, dist, idx, alpha):
-    "Weighted means of prepared rows of `p` and their neighbours `idx` (n, k) in `g`; -1 for none."
+    "Weighted means of prepared rows of `p` and their neighbors `idx` (n, k) in `g`; -1 for none."
     w = torch.where(idx >= 0, (1 - dist.double()).clamp(min=0)**alpha if alpha else 1., 0.).double()
     out = []
     for i in _slices(len(p), max(1, 2**18//(idx.shape[1]*p.dim))):
-        x = p.rows(i) + (w[i, :, None]*g.rows(idx[i].clamp(min=0).flatten()).view(*idx[i].shape, -1)).sum(1)
+        neighbors = g.rows(idx[i].clamp(min=0).flatten()).view(*idx[i].shape, -1)
+        x = p.rows(i) + (w[i, :, None]*neighbors).sum(1)
         out.append(_finish(x, 1 + w[i].sum(1, keepdim=True), p, i.start))
     return torch.cat(out)
 
-# %% ../../nbs/scores/02_rerank.ipynb #b468f3d3
-def _finish(x, total, p, at):
-    "Sums as float32 means, of length 1 for the cosine; raises `ReIDError` when a sum has no direction."
-    if p.metric == 'euclidean': return (x/total + p.centre.double()).float()
-    n = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    if (n < 1e-12).any(): raise ReIDError(f"The {p.name} embedding in row {at + int((n[:, 0] < 1e-12).nonzero()[0])} and its neighbours cancel to zero: use fewer neighbours, or alpha=1, which leaves out those that point away.")
-    return (x/n).float()
+def _check_alpha(alpha, metric):
+    "Raises `ReIDError` for a power that is negative, or that has no cosine to work on."
+    if not 0 <= alpha < float('inf'):
+        raise ReIDError(f"alpha={alpha}: give a number from 0 (plain average) up; 3 is customary.")
+    if alpha and metric != 'cosine':
+        raise ReIDError(f"alpha={alpha} weighs by the cosine and the metric is {metric!r}: use alpha=0, or the cosine.")
 
-# %% ../../nbs/scores/02_rerank.ipynb #96c428a2
+# %% ../../nbs/scores/02_rerank.ipynb #28a8e98e
 def expand_queries(
     q, # query embeddings (Q, D)
     g, # gallery embeddings (G, D)
-    k:int=5, # neighbours to take in, 1 to G
+    k:int=5, # neighbors to take in, 1 to G
     alpha:float=0, # power of the cosine that weighs them; 0 is the plain average
     metric:str='cosine', # 'cosine', or 'euclidean' with `alpha` 0
-    q_junk=None, # camera of each query (Q,); with cameras given, neighbours come from another camera
+    q_junk=None, # camera of each query (Q,); with cameras given, neighbors come from another camera
     g_junk=None, # camera of each gallery image (G,)
     budget:int=512*2**20, # bytes of working memory
-    progress:bool=False # show a progress bar
+    progress:bool=False, # show a progress bar
+    junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
 )->Tensor: # expanded queries (Q, D) float32, of length 1 for the cosine
     "Each query averaged with its `k` nearest gallery images: Chum et al. 2007, `alpha` > 0 Radenovic et al. 2019. Raises `ReIDError` for what has no distance or no mean."
     _check_alpha(alpha, metric)
-    p, g = _points(q, g, metric)
-    _check_k(k, len(g))
-    dist, idx, _ = _nearest(p, g, k, _cameras(q_junk, g_junk, len(p), len(g), p.device), budget, progress)
+    p, g = point_pair(q, g, metric)
+    check_k(k, len(g))
+    junk = junk_codes(q_junk, g_junk, len(p), len(g), p.device, junk_name)
+    dist, idx, _ = neighbor_lists(p, g, k, None if junk[0] is None else junk, budget, progress)
     return _expand(p, g, dist, idx, alpha)
 
-# %% ../../nbs/scores/02_rerank.ipynb #20e0694e
-def _check_alpha(alpha, metric):
-    if not 0 <= alpha < float('inf'): raise ReIDError(f"alpha={alpha}: give a number from 0 (plain average) up; 3 is customary.")
-    if alpha and metric != 'cosine': raise ReIDError(f"alpha={alpha} weighs by the cosine and the metric is {metric!r}: use alpha=0, or the cosine.")
-
-# %% ../../nbs/scores/02_rerank.ipynb #1aba5fda
+# %% ../../nbs/scores/02_rerank.ipynb #fe610d6c
 def expand_gallery(
     g, # gallery embeddings (G, D)
-    k:int=5, # neighbours to take in, 1 to G - 1
+    k:int=5, # neighbors to take in, 1 to G - 1
     alpha:float=0, # power of the cosine that weighs them; 0 is the plain average
     metric:str='cosine', # 'cosine', or 'euclidean' with `alpha` 0
-    camids=None, # camera of each image (G,); where given, neighbours come from another camera
+    junk=None, # camera of each image (G,); where given, neighbors come from another camera
     budget:int=512*2**20, # bytes of working memory
-    progress:bool=False # show a progress bar
+    progress:bool=False, # show a progress bar
+    junk_name:str='camid' # what `junk` holds, for messages
 )->Tensor: # expanded gallery (G, D) float32, of length 1 for the cosine
     "Each gallery image averaged with its `k` nearest others (Turcot and Lowe 2009, Radenovic et al. 2019). Raises `ReIDError` for what has no distance or no mean."
     _check_alpha(alpha, metric)
-    p, _ = _points(g, g, metric)
-    _check_k(k, len(p) - 1, 'besides the image itself, k')
-    cams = _cameras(camids, camids, len(p), len(p), p.device)
-    if cams is not None: dist, idx, _ = _nearest(p, p, k, cams, budget, progress)
+    p, _ = point_pair(g, g, metric)
+    check_k(k, len(p) - 1, 'besides the image itself, k')
+    codes = junk_codes(junk, junk, len(p), len(p), p.device, junk_name)
+    if codes[0] is not None: dist, idx, _ = neighbor_lists(p, p, k, codes, budget, progress)
     else:
-        dist, idx, _ = _nearest(p, p, k + 1, None, budget, progress); m = _others(idx)
-        dist, idx = dist[m].view(-1, k), idx[m].view(-1, k)
+        dist, idx, _ = neighbor_lists(p, p, k + 1, None, budget, progress)
+        others = _others(idx)
+        dist, idx = dist[others].view(-1, k), idx[others].view(-1, k)
     return _expand(p, p, dist, idx, alpha)

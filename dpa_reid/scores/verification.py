@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['Verification', 'tpr_at_fpr']
 
-# %% ../../nbs/scores/04_verification.ipynb #11d71e78
+# %% ../../nbs/scores/04_verification.ipynb #bc5b48cb
 from dataclasses import dataclass
 import numpy as np, pandas as pd, torch
 from ..core import *
-from .metrics import _inputs, _given_blocks, _kin_and_right, _full_float32, _propose, _ready, _sizes
+from .distance import full_float32, pair_labels, point_pair
+from .metrics import block_sizes, given_blocks, propose32, rows32
 
-# %% ../../nbs/scores/04_verification.ipynb #af1a496d
+# %% ../../nbs/scores/04_verification.ipynb #0a200c46
 class _Smallest:
     "The `k` smallest of the numbers that come in, at most a few times as many in memory."
     def __init__(self, k): self.k, self.kept, self.bound = k, [], float('inf')
@@ -29,33 +30,35 @@ class _Smallest:
         self.shrink()
         return self.kept[0].sort().values
 
-# %% ../../nbs/scores/04_verification.ipynb #294749ec
-def _pair_numbers(q_pids, g_pids, q_junk, g_junk):
-    "How many right and how many wrong pairs there are, without a table of all pairs."
-    def equal(a, b): return int((torch.bincount(a, minlength=n) * torch.bincount(b, minlength=n)).sum())
-    n = 1 + int(max(q_pids.max(), g_pids.max()))
-    kin, junk = equal(q_pids, g_pids), 0
-    if q_junk is not None:
-        width = 1 + int(max(q_junk.max(), g_junk.max()))
-        pairs = torch.cat([q_pids*width + q_junk, g_pids*width + g_junk]).unique(return_inverse=True)[1]
-        n = 1 + int(pairs.max())
-        junk = equal(*pairs.split([len(q_pids), len(g_pids)]))
-    return kin - junk, len(q_pids)*len(g_pids) - kin
+# %% ../../nbs/scores/04_verification.ipynb #d85fe6a3
+def _n_equal(a, b):
+    "How many pairs of codes `a` (Q,) and `b` (G,) are equal, without a table of all pairs."
+    n = 1 + int(max(a.max(), b.max()))
+    return int((torch.bincount(a, minlength=n) * torch.bincount(b, minlength=n)).sum())
 
-def _pair_blocks(q, g, nq, ng, q_pids, g_pids, q_junk, g_junk, metric, budget):
-    "Yields distances, the mask of kin, and the mask of right pairs, (b, n) each: minus the cosine, or the Euclidean distance."
-    b, n = _sizes(budget, q.shape[1])
-    for J in (slice(j, j+n) for j in range(0, len(g), n)):
-        ready = _ready(g, ng, J, metric)
+def _pair_numbers(labels):
+    "How many right and how many wrong pairs there are."
+    same_id, junk = _n_equal(labels.q_pid, labels.g_pid), 0
+    if labels.q_junk is not None:
+        width = 1 + int(max(labels.q_junk.max(), labels.g_junk.max()))
+        both = torch.cat([labels.q_pid*width + labels.q_junk, labels.g_pid*width + labels.g_junk])
+        codes = both.unique(return_inverse=True)[1]
+        junk = _n_equal(*codes.split([len(labels.q_pid), len(labels.g_pid)]))
+    return same_id - junk, len(labels.q_pid)*len(labels.g_pid) - same_id
+
+def _pair_blocks(q, g, labels, budget):
+    "Yields distances, the mask of one identity, and the mask of right pairs, (b, n) each: minus the cosine, or the Euclidean distance."
+    b, n = block_sizes(budget, q.dim)
+    for j in (slice(j, j+n) for j in range(0, len(g), n)):
+        g32 = rows32(g, j)
         for i in (slice(i, i+b) for i in range(0, len(q), b)):
-            d = _propose(_ready(q, nq, i, metric), ready, ng[J], metric)
-            if metric == 'euclidean': d = (d + nq[i, None].square().float()).clamp_(min=0).sqrt_()
-            yield d, *_kin_and_right(q_pids[i], g_pids[J], *((None, None) if q_junk is None else (q_junk[i], g_junk[J])))
+            d = propose32(rows32(q, i), g32, g.n[j], q.metric)
+            if q.metric == 'euclidean': d = (d + q.n[i, None].square().float()).clamp_(min=0).sqrt_()
+            yield d, *labels.same_and_right(i, j)
 
-def _pair_blocks_given(distances, q, g, nq, ng, q_pids, g_pids, q_junk, g_junk):
+def _pair_blocks_given(distances, labels):
     "The same of given distances."
-    for rows, d in _given_blocks(distances, q, g):
-        yield d, *_kin_and_right(q_pids[rows], g_pids, None if q_junk is None else q_junk[rows], g_junk)
+    for rows, d in given_blocks(distances, labels): yield d, *labels.same_and_right(rows)
 
 # %% ../../nbs/scores/04_verification.ipynb #4c332747
 @dataclass(eq=False, repr=False)
@@ -81,16 +84,31 @@ class Verification:
         rates = ', '.join(f'{100*r.tpr:.2f}% at {f:g}' for f, r in self.table.iterrows() if r.tpr == r.tpr)
         return '\n'.join([f'Verification({rates}; {self.n_right:,} right and {self.n_wrong:,} wrong pairs)', *self.notes])
 
-# %% ../../nbs/scores/04_verification.ipynb #4bb871bf
+# %% ../../nbs/scores/04_verification.ipynb #609f8d12
 def _too_few(fpr, n_wrong):
     "Which of the rates `fpr` the wrong pairs cannot show, or hardly, a sentence each."
-    said = []
+    notes = []
     for f in fpr:
-        if 0 < f*n_wrong < 1 - 1e-9: said.append(f"A false positive rate of {f:g} takes at least {int(np.ceil(1/f)):,} wrong pairs, and there are {n_wrong:,}.")
-        elif 0 < f*n_wrong < 10 - 1e-9: said.append(f"At a false positive rate of {f:g} the threshold hangs on {int(f*n_wrong + 1e-9)} of {n_wrong:,} wrong pairs.")
-    return said
+        n_pass = f*n_wrong
+        if 0 < n_pass < 1 - 1e-9:
+            notes.append(f"A false positive rate of {f:g} takes at least {int(np.ceil(1/f)):,} wrong pairs, "
+                         f"and there are {n_wrong:,}.")
+        elif 0 < n_pass < 10 - 1e-9:
+            notes.append(f"At a false positive rate of {f:g} the threshold hangs on {int(n_pass + 1e-9)} "
+                         f"of {n_wrong:,} wrong pairs.")
+    return notes
 
-# %% ../../nbs/scores/04_verification.ipynb #69306370
+# %% ../../nbs/scores/04_verification.ipynb #242079f8
+def _right_and_wrong(blocks, k, device):
+    "Sorted distances of the right pairs, and of the `k` nearest wrong pairs with inf as the last."
+    right, wrong = [], _Smallest(k)
+    with full_float32(device):
+        for d, same_id, pos in blocks:
+            right.append(d[pos])
+            wrong.add(d[~same_id])
+    return torch.cat(right).sort().values, torch.cat([wrong.sorted(), torch.full((1,), float('inf'), device=device)])
+
+# %% ../../nbs/scores/04_verification.ipynb #c09324b8
 def tpr_at_fpr(
     q, # query embeddings (Q, D)
     g, # gallery embeddings (G, D)
@@ -101,20 +119,19 @@ def tpr_at_fpr(
     fpr=(1e-4, 1e-3, 1e-2), # shares of the wrong pairs that may pass
     metric:str='cosine', # 'cosine' or 'euclidean'
     distances=None, # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to judge by instead
-    budget:int=512*2**20 # bytes of working memory beyond the embeddings, the right pairs and the wrong pairs that may pass
+    budget:int=512*2**20, # bytes of working memory beyond the embeddings, the right pairs and the wrong pairs that may pass
+    junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
 )->Verification: # a rate and a threshold for each of `fpr`
     "True positive rates of verification over all pairs of query and gallery; raises `ReIDError` as `evaluate_retrieval`, and where there are no right or no wrong pairs."
-    args = _inputs(q, g, q_pids, g_pids, q_junk, g_junk, metric)
-    n_right, n_wrong = _pair_numbers(*args[4:])
-    if not n_right or not n_wrong: raise ReIDError(f"There are {n_right} right and {n_wrong} wrong pairs: verification needs both.")
-    pass_ = [int(f*n_wrong + 1e-9) for f in fpr]                                # wrong pairs that may pass
-    right, wrong = [], _Smallest(min(n_wrong, max(pass_) + 1))
-    with _full_float32(args[0].device):
-        for d, kin, pos in _pair_blocks(*args, metric, budget) if distances is None else _pair_blocks_given(distances, *args):
-            right.append(d[pos])
-            wrong.add(d[~kin])
-    right, wrong = torch.cat(right).sort().values, torch.cat([wrong.sorted(), torch.full((1,), float('inf'), device=args[0].device)])
-    limit = wrong[pass_].to(right.dtype)                                        # the nearest wrong pair that must not pass
+    q, g = point_pair(q, g, metric)
+    labels = pair_labels(q, g, q_pids, g_pids, q_junk, g_junk, junk_name)
+    n_right, n_wrong = _pair_numbers(labels)
+    if not n_right or not n_wrong:
+        raise ReIDError(f"There are {n_right} right and {n_wrong} wrong pairs: verification needs both.")
+    n_pass = [int(f*n_wrong + 1e-9) for f in fpr]                               # wrong pairs that may pass
+    blocks = _pair_blocks(q, g, labels, budget) if distances is None else _pair_blocks_given(distances, labels)
+    right, wrong = _right_and_wrong(blocks, min(n_wrong, max(n_pass) + 1), q.device)
+    limit = wrong[n_pass].to(right.dtype)                                       # the nearest wrong pair that must not pass
     tpr = torch.searchsorted(right, limit).double().cpu().numpy()/n_right       # what is as far as it does not pass either
     sign = -1 if distances is None and metric == 'cosine' else 1
     table = pd.DataFrame(dict(tpr=tpr, threshold=sign*limit.double().cpu().numpy()), index=pd.Index(fpr, name='fpr'))
