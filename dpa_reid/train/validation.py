@@ -5,15 +5,34 @@
 # %% auto #0
 __all__ = ['evaluate_manifest', 'EmbeddingStore', 'RetrievalMetric', 'retrieval_metrics']
 
-# %% ../../nbs/train/04_validation.ipynb #25e1e8df
+# %% ../../nbs/train/04_validation.ipynb #b78eee0b
+from typing import Callable
 import numpy as np, pandas as pd, torch
 from torch import Tensor
 from fastcore.basics import patch
 from fastai.learner import Metric
 from ..core import *
+from ..scores.distance import as_array
 from ..scores.metrics import *
 
-# %% ../../nbs/train/04_validation.ipynb #9d98db46
+# %% ../../nbs/train/04_validation.ipynb #01a28639
+def _check_rows(emb, rows, junk):
+    "Raises `ReIDError` for a missing junk column, or a number of rows other than that of the embeddings."
+    if junk not in (None, 'camid') and junk not in rows:
+        raise ReIDError(f"There is no column {junk!r} to tell junk by; the columns are {first_few(rows.columns, 12)}.")
+    if len(rows) != len(emb):
+        raise ReIDError(f"There are {len(emb)} embeddings for {len(rows)} rows: give one for each, in the order of the rows.")
+
+def _query_gallery(rows):
+    "Positions of query and gallery rows, None where the table has neither; raises `ReIDError` for one without the other."
+    if 'split' not in rows: return None
+    q, g = (np.flatnonzero(rows['split'] == role) for role in ('query', 'gallery'))
+    if bool(len(q)) != bool(len(g)):
+        raise ReIDError(f"The split column holds {len(q)} 'query' and {len(g)} 'gallery' rows of {len(rows)}: "
+                        "retrieval needs both.")
+    return (q, g) if len(q) else None
+
+# %% ../../nbs/train/04_validation.ipynb #f525dcbb
 def evaluate_manifest(
     emb:Tensor, # embeddings (N, D)
     pids, # identity of each (N,)
@@ -22,19 +41,16 @@ def evaluate_manifest(
     **kwargs # for `evaluate_retrieval`
 )->RetrievalScores:
     "Scores of query rows against gallery rows; without a `split` column that has either, of each image against all others. Raises `ReIDError` as `evaluate_retrieval`, and when only one of query and gallery is there."
-    cols = items if isinstance(items, pd.DataFrame) else pd.DataFrame(index=range(len(emb)))
-    if junk not in (None, 'camid') and junk not in cols: raise ReIDError(f"There is no column {junk!r}, by which junk was to be told; there are {first_few(cols.columns, 12)}.")
-    if len(cols) != len(emb): raise ReIDError(f"There are {len(emb)} embeddings for {len(cols)} rows: give one for each, in the order of the rows.")
-    pids = pids.detach().as_subclass(Tensor).cpu().numpy() if isinstance(pids, Tensor) else np.asarray(pids)
-    cams = cols[junk].to_numpy() if junk in cols else None
-    split = cols['split'].to_numpy() if 'split' in cols else np.array(['']*len(emb))
-    q, g = np.flatnonzero(split == 'query'), np.flatnonzero(split == 'gallery')
-    if bool(len(q)) != bool(len(g)): raise ReIDError(f"The split column holds {len(q)} 'query' and {len(g)} 'gallery' rows of {len(split)}: retrieval needs both.")
-    if not len(q): q = g = np.arange(len(emb)); cams = q if cams is None else cams
-    c = (None, None) if cams is None else (cams[q], cams[g])
+    rows = items if isinstance(items, pd.DataFrame) else pd.DataFrame(index=range(len(emb)))
+    _check_rows(emb, rows, junk)
+    pids, codes, everything = as_array(pids), rows[junk].to_numpy() if junk in rows else None, np.arange(len(emb))
+    found = _query_gallery(rows)
+    if found is None and codes is None: codes = everything                  # each image is junk to itself
+    q, g = found or (everything, everything)
+    c = (None, None) if codes is None else (codes[q], codes[g])
     return evaluate_retrieval(emb[q], emb[g], pids[q], pids[g], *c, **{'junk_name': junk or 'camid', **kwargs})
 
-# %% ../../nbs/train/04_validation.ipynb #c6641738
+# %% ../../nbs/train/04_validation.ipynb #23b135d0
 class EmbeddingStore:
     "Embeddings and identities of one validation pass, and its `RetrievalScores`, computed once. Pickles empty."
     def __init__(self, **kwargs): # for `evaluate_retrieval`
@@ -42,17 +58,19 @@ class EmbeddingStore:
         self.reset()
     def reset(self):
         "Forget the pass."
-        self.embs, self.pids, self.items, self.seen, self._scores = [], [], None, None, None
+        self.embs, self.pids = [], []
+        self.items = self.seen = self._scores = None
     def __getstate__(self): return {'kwargs': self.kwargs}
     def __setstate__(self, state): self.__init__(**state['kwargs'])
 
     def accumulate(self, learn):
-        "Keep the batch `learn` has just embedded; a batch already kept, one of training outputs, or one of `get_preds` is passed over."
+        "Keep the batch `learn` has just embedded, unless it is kept already, is one of training outputs, or one of `get_preds`."
         if learn.iter == self.seen or isinstance(learn.pred, tuple) or hasattr(learn, 'gather_preds'): return
         self.seen, self.items = learn.iter, getattr(learn.dl, 'items', None)
-        self.embs.append(learn.pred.detach().float()); self.pids.append(learn.y.detach())
+        self.embs.append(learn.pred.detach().float())
+        self.pids.append(learn.y.detach())
 
-# %% ../../nbs/train/04_validation.ipynb #2d3264bb
+# %% ../../nbs/train/04_validation.ipynb #54ac5add
 @patch(as_prop=True)
 def emb(self:EmbeddingStore)->Tensor:
     "The embeddings of the pass so far (N, D), None when there are none."
@@ -63,15 +81,16 @@ def scores(self:EmbeddingStore)->RetrievalScores:
     "The scores of a whole pass; None before it is complete, for a part of a gallery is no gallery. Raises `ReIDError` as `evaluate_manifest`."
     n = sum(map(len, self.embs))
     if n == 0 or (isinstance(self.items, pd.DataFrame) and n < len(self.items)): return None
-    if self._scores is None: self._scores = evaluate_manifest(self.emb, torch.cat(self.pids), self.items, **self.kwargs)
+    if self._scores is None:
+        self._scores = evaluate_manifest(self.emb, torch.cat(self.pids), self.items, **self.kwargs)
     return self._scores
 
-# %% ../../nbs/train/04_validation.ipynb #87523621
+# %% ../../nbs/train/04_validation.ipynb #a08ee7d2
 class RetrievalMetric(Metric):
     "A fastai metric: one number of the scores in a shared `EmbeddingStore`."
     def __init__(self,
         store:EmbeddingStore, # shared among metrics
-        score, # callable `RetrievalScores -> float`
+        score:Callable, # `RetrievalScores -> float`
         name:str # column title
     ): self.store, self.score, self._name = store, score, name
     def reset(self):
@@ -89,14 +108,16 @@ class RetrievalMetric(Metric):
         "The column title."
         return self._name
 
-# %% ../../nbs/train/04_validation.ipynb #f416a3ba
-def _mAP(s): return s.mAP
-def _rank1(s): return s.rank1
-def _mINP(s): return s.mINP
+# %% ../../nbs/train/04_validation.ipynb #eaa9da8a
+class _Mean:
+    "The mean of a measure of `retrieval_measures`, by name, so that a `Learner` can be pickled."
+    def __init__(self, name): self.name = name
+    def __call__(self, scores): return float(retrieval_measures[self.name](scores).mean())
 
+# %% ../../nbs/train/04_validation.ipynb #c76c3fc9
 def retrieval_metrics(
     **kwargs # for `evaluate_retrieval`, such as `metric='euclidean'`
 )->list: # metrics 'mAP', 'Rank-1' and 'mINP', which share one `store`
     "Metrics to pass to `Learner(metrics=...)`: the scores of the validation set's query against its gallery, after each epoch."
     store = EmbeddingStore(**kwargs)
-    return [RetrievalMetric(store, f, n) for f, n in ((_mAP, 'mAP'), (_rank1, 'Rank-1'), (_mINP, 'mINP'))]
+    return [RetrievalMetric(store, _Mean(name), name) for name in paired_measures]
