@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import style
+
 root = Path(__file__).resolve().parent.parent
 cfg = configparser.ConfigParser(delimiters=['='])
 cfg.read(root/'settings.ini', encoding='utf-8')
@@ -81,11 +83,11 @@ def check_evaluated():
 
 
 def check_outputs():
-    "No output shows a path of the machine that made it."
+    "No output shows a path of the machine that made it, or a raw list of the recorder's numbers."
     bad = []
     for p in notebooks():
         for i, c in enumerate(json.loads(p.read_text(encoding='utf-8'))['cells']):
-            found = re.search(r'/tmp/\w+|/var/folders/|site-packages|ipykernel_\d+', json.dumps(c.get('outputs', [])))
+            found = re.search(r'/tmp/\w+|/var/folders/|site-packages|ipykernel_\d+|\(#\d+\) \[\d+,\s*-?\d+\.\d{6,}', json.dumps(c.get('outputs', [])))
             if found: bad.append(f'{p.relative_to(root)}, cell {i}: {found[0]}')
     return bad
 
@@ -235,7 +237,7 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz)
+    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz, *style.checks)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 
@@ -249,11 +251,16 @@ def main():
     ap.add_argument('--flags', default='', help="notebook flags to run too, such as 'slow data'")
     ap.add_argument('--only', default='', help='run only the notebooks whose path contains this, and no other check')
     ap.add_argument('--write-readme', action='store_true', help='write README.md from nbs/index.ipynb and stop')
+    ap.add_argument('--write-style', action='store_true', help='write .ci/style.json from the state of the files and stop')
+    ap.add_argument('--write-names', action='store_true', help='write .ci/names.txt from the public names and stop')
     ap.add_argument('--write-times', action='store_true', help='note how long each job took, for the order of the next run')
     a = ap.parse_args()
     if a.write_readme:
         (root/'README.md').write_text(render_readme(), encoding='utf-8')
         return 0
+    if a.write_style: style.write_style()
+    if a.write_names: style.write_names()
+    if a.write_style or a.write_names: return 0
     begun = time.time()
     preload()
     done = list(run_jobs(all_jobs(a.only, a.flags)))

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, asdict
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Callable
 import numpy as np, pandas as pd
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from fastprogress.fastprogress import progress_bar
@@ -1188,7 +1189,7 @@ def synth_uav(
     masks:bool=True, # write the vehicles' masks, for `read_mask`?
     n_workers:int=0, # processes beside this one; 0 draws here
     progress:bool=True, # show a bar?
-    layout:callable=None # (manifest, folder) -> manifest: writes the pictures into `path` under other names, such as `datasets['VRU'].write`; None for `images` and `labels.csv`
+    layout:Callable=None # (manifest, folder) -> manifest: writes the pictures into `path` under other names, such as `datasets['VRU'].write`; None for `images` and `labels.csv`
 )->pd.DataFrame: # the manifest, paths relative to `path`; with `layout`, whatever that returns
     "Draws a data set for vehicle re-identification into `path` and writes `labels.csv`; raises `DataError` for an impossible recipe or an alien folder."
     path, pair = Path(path), lambda p: tuple(map(float, p))
