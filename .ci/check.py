@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
-import style
+import pages, style
 
 root = Path(__file__).resolve().parent.parent
 cfg = configparser.ConfigParser(delimiters=['='])
@@ -237,7 +237,7 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz, *style.checks)
+    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz, *style.checks, *pages.checks)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 
@@ -252,6 +252,7 @@ def main():
     ap.add_argument('--only', default='', help='run only the notebooks whose path contains this, and no other check')
     ap.add_argument('--write-readme', action='store_true', help='write README.md from nbs/index.ipynb and stop')
     ap.add_argument('--write-style', action='store_true', help='write .ci/style.json from the state of the files and stop')
+    ap.add_argument('--write-sidebar', action='store_true', help='write nbs/sidebar.yml from the folders of nbs and stop')
     ap.add_argument('--write-names', action='store_true', help='write .ci/names.txt from the public names and stop')
     ap.add_argument('--write-times', action='store_true', help='note how long each job took, for the order of the next run')
     a = ap.parse_args()
@@ -260,7 +261,8 @@ def main():
         return 0
     if a.write_style: style.write_style()
     if a.write_names: style.write_names()
-    if a.write_style or a.write_names: return 0
+    if a.write_sidebar: pages.write_sidebar()
+    if a.write_style or a.write_names or a.write_sidebar: return 0
     begun = time.time()
     preload()
     done = list(run_jobs(all_jobs(a.only, a.flags)))
