@@ -6,215 +6,16 @@
 __all__ = ['retrieval_measures', 'paired_measures', 'RetrievalScores', 'hit_at_k', 'plain_labels', 'plot_cmc',
            'evaluate_retrieval']
 
-# %% ../../nbs/scores/03_metrics.ipynb #b9c034b5
+# %% ../../nbs/scores/03_metrics.ipynb #79607624
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Callable
 import numpy as np, pandas as pd, torch
 from fastcore.basics import patch
 from ..core import *
-from .distance import as_array, full_float32, junk_word, pair_labels, point_pair, rounding
-
-# %% ../../nbs/scores/03_metrics.ipynb #69d6d578
-def _size(q, g):
-    "The size of the terms that are added up in a distance, one number per query (Q,)."
-    if q.metric == 'cosine': return torch.ones_like(q.n)
-    top = g.n.max()
-    return (top.square() + 2*q.n*top).clamp(min=1e-300)
-
-def _dist64(q, g, i, j):
-    "Minus the cosine, or the squared distance by differences, of queries `i` and gallery `j` in float64 (b, n)."
-    a, b = q.x[i].double(), g.x[j].double()
-    if q.metric == 'cosine': return -(a @ b.T)/(q.n[i][:, None]*g.n[j])
-    return torch.cdist(a, b, compute_mode='donot_use_mm_for_euclid_dist').square()
-
-# %% ../../nbs/scores/03_metrics.ipynb #60d42ecf
-def rows32(p, i):
-    "Rows `i` of `Points` in float32, of length 1 for the cosine."
-    x = p.x[i].float()
-    return x/p.n[i, None].to(x.dtype) if p.metric == 'cosine' else x
-
-def propose32(q32, g32, n, metric):
-    "Distances of rows in float32 (b, n), for the Euclidean distance less the query's own square; `n` are the gallery's lengths."
-    return torch.mm(-q32, g32.T) if metric == 'cosine' else torch.addmm(n.square().float(), q32, g32.T, alpha=-2)
-
-# %% ../../nbs/scores/03_metrics.ipynb #47a645cd
-@dataclass(eq=False)
-class _SameId:
-    "Pairs of one identity: numbers of queries among those of a run (K,), gallery positions (K,), float64 distances (K,), which are junk (K,)."
-    r:torch.Tensor
-    c:torch.Tensor
-    dist:torch.Tensor
-    junk:torch.Tensor
-
-    def of(self, start, s, e):
-        "The pairs `s` to `e`, of queries counted from `start`."
-        return _SameId(self.r[s:e] - start, self.c[s:e], self.dist[s:e], self.junk[s:e])
-
-def _positions(labels, rows):
-    "Which gallery images share the identity of queries `rows`: numbers in `rows` (K,), positions (K,), and how many each query has."
-    order = labels.g_pid.argsort(stable=True)
-    n = torch.bincount(labels.g_pid, minlength=int(labels.q_pid.max())+1)
-    ends, n = n.cumsum(0)[labels.q_pid[rows]], n[labels.q_pid[rows]]
-    r = torch.arange(len(rows), device=rows.device).repeat_interleave(n)
-    inside = torch.arange(len(r), device=rows.device) - (n.cumsum(0) - n).repeat_interleave(n)
-    return r, order[(ends - n).repeat_interleave(n) + inside], n
-
-# %% ../../nbs/scores/03_metrics.ipynb #052934f2
-def _dist64_pairs(q, g, r, c):
-    "`_dist64` of the pairs (r, c) (P,), one by one, 4 MiB at a time."
-    chunk = max(1, 2**22//(24*q.dim))
-    def dist(i, j):
-        a, b = q.x[i].double(), g.x[j].double()
-        return -(a*b).sum(1)/(q.n[i]*g.n[j]) if q.metric == 'cosine' else (a - b).square().sum(1)
-    return torch.cat([dist(i, j) for i, j in zip(r.split(chunk), c.split(chunk))]) if len(r) else q.n[:0]
-
-def _dist64_groups(q, g, pids, rows, n, c):
-    "The same for queries `rows`, sorted by their identities `pids`, and `n` gallery images each at `c`."
-    at, out = 0, []
-    for i in rows.split(pids.unique_consecutive(return_counts=True)[1].tolist()):
-        m = int(n[at])
-        out.append(_dist64(q, g, i, c[:m]).flatten())
-        c = c[m*len(i):]
-        at += len(i)
-    return torch.cat(out)
-
-def _same_id(q, g, labels, rows):
-    "The `_SameId` pairs of queries `rows`, in the order of their identities."
-    r, c, n = _positions(labels, rows)
-    junk = torch.zeros_like(r, dtype=torch.bool)
-    if labels.q_junk is not None: junk = labels.q_junk[rows[r]] == labels.g_junk[c]
-    pids = labels.q_pid[rows]
-    many = len(r) >= 32*pids.unique_consecutive().numel()
-    return _SameId(r, c, _dist64_groups(q, g, pids, rows, n, c) if many else _dist64_pairs(q, g, rows[r], c), junk)
-
-# %% ../../nbs/scores/03_metrics.ipynb #3a41690b
-class _Block:
-    "Queries `rows` with their `_SameId` pairs, and for each positive the number of wrong images at most as far."
-    def __init__(self, q, g, rows, same, size):
-        self.q, self.g, self.rows, self.same = q, g, rows, same
-        pr, b = same.r[~same.junk], len(rows)
-        self.n = torch.bincount(pr, minlength=b)                            # positives of each query
-        first = (self.n.cumsum(0) - self.n)[pr]
-        keys = torch.full((b, max(1, int(self.n.max()))), float('inf'), dtype=torch.float64, device=q.device)
-        keys[pr, torch.arange(len(pr), device=q.device) - first] = same.dist[~same.junk]
-        self.keys = keys.sort(1).values
-        self.n_wrong_closer = torch.zeros(keys.shape, dtype=torch.long, device=q.device)
-        self._set_bands(size)
-
-    def ranks(self):
-        "Ranks of the positives of each query (b, m), nearest first; where a query has fewer than m the rest is meaningless."
-        return self.n_wrong_closer + torch.arange(1, self.keys.shape[1]+1, device=self.keys.device)
-
-# %% ../../nbs/scores/03_metrics.ipynb #f4d546a1
-@patch
-def _set_bands(self:_Block, size):
-    "How far a float64 tie reaches (b, m), and the edges of the float32 bands (b, m), empty where positives are fewer."
-    cosine = self.q.metric == 'cosine'
-    self.exact_tol = self.keys + rounding(torch.float64, self.q.dim)*(1. if cosine else self.keys)
-    dist32 = self.keys if cosine else self.keys - self.q.n[self.rows].square()[:, None]    # as the proposal has it
-    slack, real = rounding(torch.float32, self.q.dim)*size[:, None], ~self.keys.isinf()
-    self.band_lo, self.band_hi = (torch.where(real, e, float('inf')).float() for e in (dist32 - slack, dist32 + slack))
-
-# %% ../../nbs/scores/03_metrics.ipynb #b49ed6ca
-def _sorted(x):
-    "The rows of `x` in rising order."
-    if x.device.type != 'cpu': return x.sort(1).values
-    x = x.contiguous().numpy()
-    n = min(torch.get_num_threads(), len(x))
-    if n == 1: x.sort(axis=1)
-    else:
-        with ThreadPoolExecutor(n) as ex: list(ex.map(lambda part: part.sort(axis=1), np.array_split(x, n)))
-    return torch.from_numpy(x)
-
-# %% ../../nbs/scores/03_metrics.ipynb #da585614
-def _below(x, low, high):
-    "How many of each row of `x` (b, n) are below `low` (b, m), and how many at most `high` (b, m)."
-    if low.shape[1] <= 3:
-        def count(f, edges): return torch.stack([f(x, e[:, None]).sum(1) for e in edges.T], 1)
-        return count(torch.lt, low), count(torch.le, high)
-    x = _sorted(x.clone())
-    return torch.searchsorted(x, low), torch.searchsorted(x, high, right=True)
-
-# %% ../../nbs/scores/03_metrics.ipynb #87e03089
-@patch
-def add(self:_Block, start, g32, chunk=1024):
-    "Count the wrong images among gallery rows from `start`, whose float32 forms are `g32`."
-    stop = start + len(g32)
-    dist = propose32(rows32(self.q, self.rows), g32, self.g.n[start:stop], self.q.metric)
-    here = (self.same.c >= start) & (self.same.c < stop)
-    dist[self.same.r[here], self.same.c[here] - start] = float('inf')      # images of the same identity are not wrong
-    for at, part in zip(range(start, stop, chunk), dist.split(chunk, 1)):
-        n_below, n_upto = _below(part, self.band_lo, self.band_hi)
-        doubt = (n_upto - n_below).masked_fill_(self.band_lo.isinf(), 0)
-        if int(doubt.sum())*50 > part.numel():
-            self._recount_all64(at, part.isinf())
-            continue
-        self.n_wrong_closer += n_below
-        if doubt.any(): self._recount_pairs64(at, part, *doubt.nonzero(as_tuple=True))
-
-# %% ../../nbs/scores/03_metrics.ipynb #88c1a0cf
-@patch
-def _recount_pairs64(self:_Block, at, part, row, k):
-    "Count by float64 the images that fell into the bands of positives `k` of queries `row`."
-    for row, k in zip(row.split(512), k.split(512)):
-        inside = (part[row] >= self.band_lo[row, k, None]) & (part[row] <= self.band_hi[row, k, None])
-        for b, c in zip(*(v.split(1024) for v in inside.nonzero(as_tuple=True))):
-            dist = _dist64_pairs(self.q, self.g, self.rows[row[b]], c + at)
-            closer = (dist <= self.exact_tol[row[b], k[b]]).long()
-            self.n_wrong_closer.index_put_((row[b], k[b]), closer, accumulate=True)
-
-@patch
-def _recount_all64(self:_Block, at, same_id):
-    "Count by float64 all images from `at` but those of `same_id` (b, n)."
-    dist = _dist64(self.q, self.g, self.rows, slice(at, at + same_id.shape[1]))
-    dist = _sorted(dist.masked_fill_(same_id, float('inf')))
-    upto = self.exact_tol.masked_fill(self.exact_tol.isinf(), -float('inf'))
-    self.n_wrong_closer += torch.searchsorted(dist, upto, right=True)
-
-# %% ../../nbs/scores/03_metrics.ipynb #9cc51ad0
-_BYTES_PER_PAIR = 400 # of a query and an image of its identity, intermediate copies included
-
-def block_sizes(budget, dim):
-    "Queries a block and gallery images a piece: within a quarter of the budget, and small enough for a processor's cache."
-    room = budget/4
-    if room < 64*dim:
-        raise ReIDError(f"budget={budget} bytes is too little for embeddings of {dim} features: "
-                        f"give at least {256*dim}.")
-    n = int(max(1, min(4096, room/2//(8*dim + 64))))
-    return int(max(1, min(256, room/2//(16*dim + 20*n)))), n
-
-def _runs(n, most):
-    "Slices of consecutive queries whose numbers `n` of images of their identity sum to at most `most`, one query at least."
-    total, out, at = n.cumsum(0), [], 0
-    while at < len(n):
-        before = total[at-1] if at else 0
-        end = max(at+1, int(torch.searchsorted(total, before + most, right=True)))
-        out.append(slice(at, end))
-        at = end
-    return out
-
-# %% ../../nbs/scores/03_metrics.ipynb #f0519ca2
-def _run_blocks(q, g, labels, rows, b):
-    "The queries `rows` as blocks of `b`."
-    same, size = _same_id(q, g, labels, rows), _size(q, g)
-    starts = range(0, len(rows), b)
-    cuts = [int(torch.searchsorted(same.r, i)) for i in range(0, len(rows)+b, b)]
-    def block(i, s, e): return _Block(q, g, rows[i:i+b], same.of(i, s, e), size[rows[i:i+b]])
-    return [block(*args) for args in zip(starts, cuts, cuts[1:])]
-
-def _blocks(q, g, labels, budget):
-    "Yields blocks of queries with all wrong images counted."
-    b, n = block_sizes(budget, q.dim)
-    order = labels.q_pid.argsort(stable=True)                               # queries of one identity together
-    per_pid = torch.bincount(labels.g_pid, minlength=int(labels.q_pid.max())+1)
-    for run in _runs(per_pid[labels.q_pid[order]], max(1, budget//4//_BYTES_PER_PAIR)):
-        blocks = _run_blocks(q, g, labels, order[run], b)
-        for start in range(0, len(g), n):
-            g32 = rows32(g, slice(start, start+n))
-            for block in blocks: block.add(start, g32)
-        yield from blocks
+from .points import as_array, junk_word, pair_labels, point_pair
+from .distance import full_float32
+from .ranks import counted_blocks
 
 # %% ../../nbs/scores/03_metrics.ipynb #3559d8a4
 @dataclass(eq=False, repr=False)
@@ -420,10 +221,10 @@ def evaluate_retrieval(
     setting = _setting(as_array(g_pids), labels, metric if distances is None else 'given', ap, count_invalid)
     return _collect(*per, as_array(q_pids), count_invalid, max_rank, setting)
 
-# %% ../../nbs/scores/03_metrics.ipynb #a6d998b9
+# %% ../../nbs/scores/03_metrics.ipynb #7b17a3b7
 def _ranks(q, g, labels, budget):
     "Yields rows, ranks of positives (b, m) and numbers of positives (b,)."
-    for b in _blocks(q, g, labels, budget): yield b.rows, b.ranks(), b.n
+    for b in counted_blocks(q, g, labels, budget): yield b.rows, b.ranks(), b.n
 
 def _per_query(ranked, form, device):
     "AP, INP, rank of the first positive, and whether there is one, of all queries in order."

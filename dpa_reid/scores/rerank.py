@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['KReciprocal', 'k_reciprocal', 'expand_queries', 'expand_gallery']
 
-# %% ../../nbs/scores/02_rerank.ipynb #6c88b7ea
+# %% ../../nbs/scores/02_rerank.ipynb #a8b5f75b
 import numpy as np, torch
 from torch import Tensor
 from scipy.sparse import csr_array, coo_array, vstack
 from fastcore.basics import patch
 from ..core import *
 from .distance import *
-from .distance import (Points, blocked, check_k, full_float32, junk_codes, neighbor_lists, point_pair,
-                                      _d2, _pairs, _side, _slices)
+from .points import Points, junk_codes, point_pair
+from .distance import blocked, check_k, full_float32, neighbor_lists, _d2, _pairs, _side, _slices
 
 # %% ../../nbs/scores/02_rerank.ipynb #19eb70c2
 def _others(idx):

@@ -5,12 +5,14 @@
 # %% auto #0
 __all__ = ['Verification', 'tpr_at_fpr']
 
-# %% ../../nbs/scores/04_verification.ipynb #bc5b48cb
+# %% ../../nbs/scores/04_verification.ipynb #83443c2a
 from dataclasses import dataclass
 import numpy as np, pandas as pd, torch
 from ..core import *
-from .distance import full_float32, pair_labels, point_pair
-from .metrics import block_sizes, given_blocks, propose32, rows32
+from .points import pair_labels, point_pair
+from .distance import full_float32
+from .ranks import block_sizes, propose32, rows32
+from .metrics import given_blocks
 
 # %% ../../nbs/scores/04_verification.ipynb #0a200c46
 class _Smallest:

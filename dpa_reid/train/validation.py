@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['evaluate_manifest', 'EmbeddingStore', 'RetrievalMetric', 'retrieval_metrics']
 
-# %% ../../nbs/train/04_validation.ipynb #b78eee0b
+# %% ../../nbs/train/04_validation.ipynb #2f02f709
 from typing import Callable
 import numpy as np, pandas as pd, torch
 from torch import Tensor
 from fastcore.basics import patch
 from fastai.learner import Metric
 from ..core import *
-from ..scores.distance import as_array
+from ..scores.points import as_array
 from ..scores.metrics import *
 
 # %% ../../nbs/train/04_validation.ipynb #01a28639
