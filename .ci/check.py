@@ -73,21 +73,25 @@ def check_readme():
     "README.md is what nbs/index.ipynb renders to, and its links lead somewhere."
     text = render_readme()
     bad = [f'README.md links to {l}, which is not there' for l in re.findall(r'\]\((?!https?:|#)([^)#]+)', text) if not (root/l).exists()]
-    if (root/'README.md').read_text(encoding='utf-8') != text: bad.append('README.md is not what nbs/index.ipynb renders to: run `python .ci/check.py --write-readme` and commit')
+    if (root/'README.md').read_text(encoding='utf-8') != text:
+        bad.append('README.md is not what nbs/index.ipynb renders to: '
+                   'run `python .ci/check.py --write-readme` and commit')
     return bad
 
 
 def check_evaluated():
     "No notebook hides a cell from the tests."
-    return [f'{p.relative_to(root)}: has {m}' for p in notebooks() for m in re.findall(r'#\|\s*eval:\s*false|skip_exec:\s*true', p.read_text(encoding='utf-8'))]
+    skips = re.compile(r'#\|\s*eval:\s*false|skip_exec:\s*true')
+    return [f'{p.relative_to(root)}: has {m}' for p in notebooks() for m in skips.findall(p.read_text(encoding='utf-8'))]
 
 
 def check_outputs():
     "No output shows a path of the machine that made it, or a raw list of the recorder's numbers."
+    unwanted = re.compile(r'/tmp/\w+|/var/folders/|site-packages|ipykernel_\d+|\(#\d+\) \[\d+,\s*-?\d+\.\d{6,}')
     bad = []
     for p in notebooks():
         for i, c in enumerate(json.loads(p.read_text(encoding='utf-8'))['cells']):
-            found = re.search(r'/tmp/\w+|/var/folders/|site-packages|ipykernel_\d+|\(#\d+\) \[\d+,\s*-?\d+\.\d{6,}', json.dumps(c.get('outputs', [])))
+            found = unwanted.search(json.dumps(c.get('outputs', [])))
             if found: bad.append(f'{p.relative_to(root)}, cell {i}: {found[0]}')
     return bad
 
@@ -138,7 +142,8 @@ def check_floors():
         for dep in {d for d in imports_of(name, path) if d in where}:
             other, below = where[dep]
             if other == wing and below >= number: bad.append(f'{name} imports {dep}, which is not below it in the wing {wing}')
-            if other != wing and height[other] >= height[wing]: bad.append(f'{name} imports {dep}: the wing {wing} does not stand on {other}')
+            if other != wing and height[other] >= height[wing]:
+                bad.append(f'{name} imports {dep}: the wing {wing} does not stand on {other}')
     return bad
 
 
@@ -147,7 +152,8 @@ def check_docstrings():
     bad = []
     for name, path in modules():
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_') and node.name != 'forward' and not ast.get_docstring(node):
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith('_') or node.name == 'forward': continue
+            if not ast.get_docstring(node):
                 bad.append(f'{name}.{node.name} has no docstring')
     return bad
 
@@ -237,13 +243,20 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz, *style.checks, *pages.checks)
+    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz,
+              *style.checks, *pages.checks)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 
 
+def write_times(done):
+    seconds = {j.title: round(j.seconds) for j in sorted(done, key=lambda j: j.title)}
+    times.write_text(json.dumps(seconds, indent=1) + '\n')
+
+
 def print_slowest(done, n=10):
-    print(f'the {n} slowest, in seconds: ' + ', '.join(f'{Path(j.title).name} {j.seconds:.0f}' for j in sorted(done, key=lambda j: -j.seconds)[:n]))
+    slowest = sorted(done, key=lambda j: -j.seconds)[:n]
+    print(f'the {n} slowest, in seconds: ' + ', '.join(f'{Path(j.title).name} {j.seconds:.0f}' for j in slowest))
 
 
 def main():
@@ -266,7 +279,7 @@ def main():
     begun = time.time()
     preload()
     done = list(run_jobs(all_jobs(a.only, a.flags)))
-    if a.write_times: times.write_text(json.dumps({j.title: round(j.seconds) for j in sorted(done, key=lambda j: j.title)}, indent=1) + '\n')
+    if a.write_times: write_times(done)
     passed = sum(j.passed for j in done)
     if len(done) > 1: print_slowest(done)
     print(f'{time.time()-begun:.0f} seconds')

@@ -209,7 +209,8 @@ def check_wheel():
         pip = [sys.executable, '-m', 'pip', 'install', '-q', '--no-deps', '--no-index', '--target', str(target), str(wheel)]
         r = subprocess.run(pip, capture_output=True, text=True)
         if r.returncode: return [r.stderr[-2000:]]
-        code = f"import sys; sys.path.insert(0, {str(target)!r}); import {lib.name}.all as m; assert m.__file__.startswith({str(target)!r}), m.__file__"
+        code = (f"import sys; sys.path.insert(0, {str(target)!r}); import {lib.name}.all as m; "
+                f"assert m.__file__.startswith({str(target)!r}), m.__file__")
         r = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=d, capture_output=True, text=True)
         return [r.stderr[-2000:]] if r.returncode else []
 
