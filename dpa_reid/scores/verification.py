@@ -110,7 +110,16 @@ def _right_and_wrong(blocks, k, device):
             wrong.add(d[~same_id])
     return torch.cat(right).sort().values, torch.cat([wrong.sorted(), torch.full((1,), float('inf'), device=device)])
 
-# %% ../../nbs/scores/04_verification.ipynb #c09324b8
+# %% ../../nbs/scores/04_verification.ipynb #190fe97d
+def _rates(right, limit, sign, fpr, n_wrong):
+    "A row per rate `fpr`, from sorted right pairs (R,) and the nearest wrong pair that must not pass at each rate (F,)."
+    tpr = torch.searchsorted(right, limit).double().cpu().numpy()/len(right)    # what is as far does not pass either
+    threshold = sign*limit.double().cpu().numpy()
+    table = pd.DataFrame(dict(tpr=tpr, threshold=threshold), index=pd.Index(fpr, name='fpr'))
+    table[[0 < f*n_wrong < 1 - 1e-9 for f in fpr]] = np.nan
+    return table
+
+# %% ../../nbs/scores/04_verification.ipynb #546eadbb
 def tpr_at_fpr(
     q, # query embeddings (Q, D)
     g, # gallery embeddings (G, D)
@@ -133,9 +142,6 @@ def tpr_at_fpr(
     n_pass = [int(f*n_wrong + 1e-9) for f in fpr]                               # wrong pairs that may pass
     blocks = _pair_blocks(q, g, labels, budget) if distances is None else _pair_blocks_given(distances, labels)
     right, wrong = _right_and_wrong(blocks, min(n_wrong, max(n_pass) + 1), q.device)
-    limit = wrong[n_pass].to(right.dtype)                                       # the nearest wrong pair that must not pass
-    tpr = torch.searchsorted(right, limit).double().cpu().numpy()/n_right       # what is as far as it does not pass either
     sign = -1 if distances is None and metric == 'cosine' else 1
-    table = pd.DataFrame(dict(tpr=tpr, threshold=sign*limit.double().cpu().numpy()), index=pd.Index(fpr, name='fpr'))
-    table[[0 < f*n_wrong < 1 - 1e-9 for f in fpr]] = np.nan
+    table = _rates(right, wrong[n_pass].to(right.dtype), sign, fpr, n_wrong)
     return Verification(table, n_right, n_wrong, metric if distances is None else 'given', _too_few(fpr, n_wrong))
