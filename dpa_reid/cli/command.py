@@ -7,7 +7,8 @@ __all__ = ['make_parser', 'run_command', 'command', 'is_interactive', 'import_ob
 
 # %% ../../nbs/cli/01_command.ipynb #a3f2eb7a
 import os, signal, sys, warnings
-warnings.filterwarnings('ignore', message='.*torch.jit.script.*', category=FutureWarning)   # of a library below, about which a command's user can do nothing
+# of a library below, about which a command's user can do nothing
+warnings.filterwarnings('ignore', message='.*torch.jit.script.*', category=FutureWarning)
 
 def _stop_early(*_):
     os.write(2, b'interrupted before anything began\n')
@@ -64,16 +65,20 @@ def run_command(
     "Runs `f` as a command; a mistake in the input is one sentence, never a traceback."
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')         # names of files need not be UTF-8
+        # names of files need not be UTF-8
+        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
     args = vars(make_parser(f).parse_args(argv))
     try:
         if 'threads' in args: args['threads'] = _share_cores(args['threads'])
         with warnings.catch_warnings():
             warnings.showwarning = _note
             result = f(**args)
-    except KeyboardInterrupt: return _fail(f, 130, 'interrupted; no file is half written. To resume a training from its last epoch, repeat the command.')
+    except KeyboardInterrupt:
+        return _fail(f, 130, 'interrupted; no file is half written. To resume a training from its last epoch, repeat '
+                             'the command.')
     except (ReIDError, OSError) as e: return _fail(f, 1, e)
-    except (MemoryError, torch.OutOfMemoryError): return _fail(f, 1, 'the memory was not enough. Take smaller batches or images, or fewer workers.')
+    except (MemoryError, torch.OutOfMemoryError):
+        return _fail(f, 1, 'the memory was not enough. Take smaller batches or images, or fewer workers.')
     return 0 if getattr(result, 'ok', True) else 1
 
 def command(f):
@@ -90,7 +95,8 @@ def command(f):
 def _check_options(least=1, **options):
     "Raises `ReIDError` for an option below its least number; None is not checked."
     for name, v in options.items():
-        if v is not None and v < least: raise ReIDError(f"--{name.lower().replace('_', '-')} {v}: give a number from {least} up.")
+        if v is not None and v < least:
+            raise ReIDError(f"--{name.lower().replace('_', '-')} {v}: give a number from {least} up.")
 
 # %% ../../nbs/cli/01_command.ipynb #48492f92
 def is_interactive()->bool:
@@ -104,9 +110,11 @@ def import_object(
     "An object by name; raises `ReIDError` where there is none."
     module, _, name = text.partition(':')
     if not (module and name):
-        raise ReIDError(f"--module {text}: give the module and the name in it with a colon between them, such as my_package.attention:Mine.")
+        raise ReIDError(f"--module {text}: give the module and the name in it with a colon between them, such as "
+                        "my_package.attention:Mine.")
     if (here := os.getcwd()) not in sys.path: sys.path.insert(0, here)
     try: return getattr(importlib.import_module(module), name)
     except ImportError as e:
-        raise ReIDError(f"--module {text}: {module} cannot be imported ({e}). The working folder is searched first, then what is installed.") from e
+        raise ReIDError(f"--module {text}: {module} cannot be imported ({e}). The working folder is searched first, "
+                        "then what is installed.") from e
     except AttributeError: raise ReIDError(f"--module {text}: the module {module} has no {name}.") from None

@@ -39,7 +39,8 @@ def _device_rows():
 @command
 def dpa_info():
     "Say what this machine offers: versions, device, cores, threads and load."
-    cores = [('cores', n_cores()), ('busy cores', f'{busy_cores():.1f}'), ('threads taken by default', default_threads())]
+    cores = [('cores', n_cores()), ('busy cores', f'{busy_cores():.1f}'),
+             ('threads taken by default', default_threads())]
     rows = [*versions().items(), *_device_rows(), *cores]
     wide = max(len(k) for k, _ in rows)
     print('\n'.join(f'{k.ljust(wide)}  {v}' for k, v in rows))
@@ -54,7 +55,8 @@ def dpa_synth(
     size:int=128, # side of an image in pixels
     seed:int=0, # same seed, same bytes
     workers:int=0, # further processes that draw
-    layout:str=None, # write it as a known data set is laid out: veri_uav, vru, vrai, uav_veid, veri776, vehicleid, veri_wild or folders
+    # write it as a known data set is laid out: veri_uav, vru, vrai, uav_veid, veri776, vehicleid, veri_wild or folders
+    layout:str=None,
     benchmark:str=None, # mini, veri_uav or vru_small: draw this fixed set, instead of the numbers above
 ):
     "Draw a labeled set of synthetic vehicles as drones see them."
@@ -68,7 +70,8 @@ def dpa_synth(
     print(f"{path if layout else Path(path)/'labels.csv'}: {counts}")
 
 # %% ../../nbs/cli/02_data.ipynb #4497d2ec
-protocols = dict(cross_camera=cross_camera, cross_view=cross_view, none=no_junk, single_gallery_shot=single_gallery_shot(),
+protocols = dict(cross_camera=cross_camera, cross_view=cross_view, none=no_junk,
+                 single_gallery_shot=single_gallery_shot(),
                  single_query_shot=single_query_shot(), held_out=held_out())
 
 # %% ../../nbs/cli/02_data.ipynb #456376e0
@@ -100,7 +103,8 @@ def pick_protocol(
 @command
 def dpa_check(
     data:str, # a data set's folder or a CSV
-    protocol:str='auto', # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: decides which queries can be answered
+    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: decides which queries can be answered
+    protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     noimages:bool=False, # read the names only, do not open the images
     out:str=None, # a CSV to write the findings into as well
@@ -109,7 +113,8 @@ def dpa_check(
     "Look for what is wrong with a data set: counts, names, splits, duplicates, unreadable images. Exit code 1 where something is an error."
     _check_options(workers=workers)
     rule = None if protocol == 'auto' else protocol_named(protocol)
-    found = check_dataset(data, rule, images=not noimages, n_workers=workers, progress=is_interactive(), **test_option(data, test))
+    found = check_dataset(data, rule, images=not noimages, n_workers=workers, progress=is_interactive(),
+                          **test_option(data, test))
     print(found)
     if out: found.to_csv(out)
     return found
@@ -124,7 +129,8 @@ def dpa_pack(
     workers:int=None, # threads; one per processor where not given
 ):
     "Resize all images of a data set once, into one file that trains faster; it appears whole or not at all."
-    if Path(out).suffix != '.pt': raise DataError(f"{out}: a pack's name ends in .pt, by which the other commands know it.")
+    if Path(out).suffix != '.pt':
+        raise DataError(f"{out}: a pack's name ends in .pt, by which the other commands know it.")
     _check_options(size=size, workers=workers)
     images = open_images(data, test)
     pack = pack_images(images.df, out, size=size, n_workers=workers, progress=is_interactive(), dataset=images.dataset)

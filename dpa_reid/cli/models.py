@@ -39,7 +39,8 @@ def _seen_note(result):
     if result.seen is None: return [f"Whether {result.name} was trained on these vehicles cannot be known."]
     if not result.seen['images']: return []
     known, rows = result.seen, result.splits[0].test
-    return [f"TRAINED ON THESE VEHICLES: {result.name} was trained on {known['vehicles']} of the {rows.pid.nunique()} vehicles of this test "
+    return [f"TRAINED ON THESE VEHICLES: {result.name} was trained on {known['vehicles']} of the "
+            f"{rows.pid.nunique()} vehicles of this test "
             f"({known['test_images']} of {len(rows)} test images show them). Its score says nothing of others."]
 
 # %% ../../nbs/cli/03_models.ipynb #6c3524ac
@@ -58,7 +59,9 @@ def _folder_name(images, protocol, split, against, ranking):
     "A name that differs where anything asked for differs, such as `vru-small-rerank`."
     how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v]
     rule = Path(split).stem if split else protocol
-    return '-'.join(filter(None, [images.name, rule if rule != 'auto' else None, *how, against and f'against-{Path(against).name}']))
+    return '-'.join(filter(None,
+                           [images.name, rule if rule != 'auto' else None, *how,
+                            against and f'against-{Path(against).name}']))
 
 # %% ../../nbs/cli/03_models.ipynb #541153a9
 def _other_settings(out, settings):
@@ -80,7 +83,8 @@ def _default_folder(out, settings):
 def _check_folder(out, settings):
     "Raises `ReIDError` where `out` holds scores of other settings."
     if not (other := _other_settings(out, settings)): return
-    raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another --out, or remove that folder.")
+    raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another "
+                    "--out, or remove that folder.")
 
 # %% ../../nbs/cli/03_models.ipynb #03140ff4
 def _eval_settings(images, protocol, ranking, against):
@@ -114,7 +118,8 @@ def comparison_table(
 )->str:
     "A comparison as lines of aligned columns."
     def p(v): return '< .001' if v < .001 else f'{v:.3f}'.removeprefix('0')
-    rows = [(m, f'{100*r.a:.1f}%', f'{100*r.b:.1f}%', f'{100*r.difference:+.1f}', percent_span(r.low, r.high), p(r.p)) for m, r in c.table.iterrows()]
+    rows = [(m, f'{100*r.a:.1f}%', f'{100*r.b:.1f}%', f'{100*r.difference:+.1f}', percent_span(r.low, r.high),
+             p(r.p)) for m, r in c.table.iterrows()]
     return text_table([('', *c.names, 'difference', f'{100*c.level:g}% interval', 'p'), *rows])
 
 # %% ../../nbs/cli/03_models.ipynb #1d473196
@@ -128,7 +133,8 @@ def _compare(result, other):
 # %% ../../nbs/cli/03_models.ipynb #237a4a64
 def _submit(file, model, images, own, bs, workers):
     "Embed a hidden test and write its rankings for the server."
-    embedder = Embedder.load(model, own, load_image=images.load_image, bs=bs, num_workers=workers, progress=is_interactive())
+    embedder = Embedder.load(model, own, load_image=images.load_image, bs=bs, num_workers=workers,
+                             progress=is_interactive())
     embeddings = embedder(hidden_test(images.df))
     submit_hidden(file, embeddings)
     n = embeddings.rows.split.value_counts()
@@ -145,7 +151,8 @@ def _print_files(out, report, repeats):
 def dpa_eval(
     model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
     data:str=None, # a CSV, a data set's folder or a pack
-    out:str=None, # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked
+    # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked
+    out:str=None,
     protocol:str='auto', # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
@@ -173,33 +180,40 @@ def dpa_eval(
     rule, why = pick_protocol(protocol, images, split)
     settings = _eval_settings(images, rule, how, against)
     out = _eval_folder(out, model, _folder_name(images, protocol, split, against, how), settings)
-    def scored(m, name): return m and evaluate_model(m, images, rule, own, how, allow_seen, name=name, bs=bs, num_workers=workers, progress=is_interactive())
+    def scored(m, name):
+        return m and evaluate_model(m, images, rule, own, how, allow_seen, name=name, bs=bs, num_workers=workers,
+                                    progress=is_interactive())
     result, other = map(scored, (model, against), _model_names(model, against))
     _print_result(result, why, other)
     compared = other and _compare(result, other)
     source = dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out'])
-    write_scores(result, out, queries, settings=settings, why=why, data=source, model=result.source['model'], comparison=compared,
+    write_scores(result, out, queries, settings=settings, why=why, data=source, model=result.source['model'],
+                 comparison=compared,
                  seconds=round(time.time()-t, 1))
     if report: write_report(result, out/'report.html', other, queries=queries)
     _print_files(out, report, len(result.repeats))
 
 # %% ../../nbs/cli/03_models.ipynb #d2a76a68
-attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None), spa=partial(DpA, cpa=None),
+attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None),
+                  spa=partial(DpA, cpa=None),
                   se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
-recipes = {r.name: r for r in (veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe)}
+recipes = {r.name: r for r in (veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe,
+                               scratch_recipe)}
 
 # %% ../../nbs/cli/03_models.ipynb #787e731d
 def _stage_numbers(text):
     "The stages in `text`, such as '3,4'; a `ReIDError` where they are not numbers."
     try: return tuple(int(s) for s in text.split(','))
-    except ValueError: raise ReIDError(f"--stages {text}: give stage numbers from 2 to 5 with commas between them, such as 3,4") from None
+    except ValueError:
+        raise ReIDError(f"--stages {text}: give stage numbers from 2 to 5 with commas between them, such as 3,4") from None
 
 def _own_recipe(name, **lines):
     "The recipe called `name`, with the lines that were given in place of its own."
     _check_options(**{k: lines.get(k) for k in ('epochs', 'size', 'P', 'K')})
     _check_options(0, warmup=lines.get('warmup'), freeze=lines.get('freeze'))
     given = {k: v for k, v in lines.items() if v is not None}
-    in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}            # in place of a recipe's iterations
+    # in place of a recipe's iterations
+    in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
     return lookup(name, recipes, 'recipe').replace(**in_epochs, **given)
 
 def _start_from(init):
@@ -210,9 +224,11 @@ def _start_from(init):
 def _print_finished(out):
     "Print the scores of a finished run."
     scores = json.loads((Path(out)/'scores.json').read_text())
-    rows = [(m, f'{100*v:.1f}%', percent_span(low, high)) for m, (v, low, high) in scores['intervals']['scores'].items()]
+    rows = [(m, f'{100*v:.1f}%',
+             percent_span(low, high)) for m, (v, low, high) in scores['intervals']['scores'].items()]
     table = text_table([('', 'score', '95% interval'), *rows])
-    print(f"{out}: this run is finished. --fresh trains it again.", '', table, *scores['intervals'].get('notes', []), sep='\n')
+    print(f"{out}: this run is finished. --fresh trains it again.", '', table,
+          *scores['intervals'].get('notes', []), sep='\n')
 
 def _begin(run, fresh, workers):
     "Begin a run with the threads and loader processes it began with before; its loader processes, None where it is finished."
@@ -239,10 +255,12 @@ def dpa_train(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
-    protocol:str='auto', # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how it is scored
+    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how it is scored
+    protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
-    init:str='imagenet', # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder
+    # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder
+    init:str='imagenet',
     seed:int=0, # random seed
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
@@ -252,15 +270,20 @@ def dpa_train(
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     _check_options(0, workers=workers)
     _check_options(eval_every=eval_every)
-    rec, at = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, freeze=freeze, size=size, P=p, K=k), _stage_numbers(stages)
-    att, images = import_object(module) if module else lookup(attention, attentions, 'attention'), open_images(data, test)
+    rec, at = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, freeze=freeze, size=size, P=p,
+                          K=k), _stage_numbers(stages)
+    att, images = import_object(module) if module else lookup(attention, attentions,
+                                                              'attention'), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
-    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages, init=init, seed=seed,
+    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages,
+                    init=init, seed=seed,
                     protocol=rule.describe(), **rec.to_dict())
-    rule.split(images.df)                                        # what cannot be scored is refused before anything is written
+    # what cannot be scored is refused before anything is written
+    rule.split(images.df)
     run = Run(out, settings)
     if (workers := _begin(run, fresh, loader_workers(workers))) is None: return
-    result = train_run(run, images, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=workers, bar=is_interactive(), keep=keep,
+    result = train_run(run, images, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=workers,
+                       bar=is_interactive(), keep=keep,
                        eval_every=eval_every or max(1, rec.epochs//6))
     print()
     _print_result(result, why)
@@ -269,7 +292,8 @@ def dpa_train(
 # %% ../../nbs/cli/03_models.ipynb #b7d230c8
 def _side_by_side(**columns):
     "A plain table of scores: one row per score, one column per network."
-    lines = [(m, *(f'{100*e.table[m].mean():.1f}%' for e in columns.values())) for m in ('mAP', 'Rank-1', 'Rank-5', 'Rank-10', 'mINP')]
+    lines = [(m, *(f'{100*e.table[m].mean():.1f}%' for e in columns.values())) for m in ('mAP', 'Rank-1', 'Rank-5',
+        'Rank-10', 'mINP')]
     return text_table([('', *columns), *lines])
 
 # %% ../../nbs/cli/03_models.ipynb #4fecbc9f
@@ -290,13 +314,17 @@ def dpa_demo(
     t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3), []
     run = Run(out, dict(ids=ids, images=images, arch=arch, seed=seed, **recipe.to_dict()))
     if _begin(run, fresh, 0) is None: return
-    synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2, n_workers=n_cores()-1,
+    synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2,
+              n_workers=n_cores()-1,
               progress=is_interactive())
     def before(learn, df):
         untrained.append(Embedder(learn.model, progress=is_interactive(), verify=False).evaluate(df))
         return dict(untrained=untrained[0].repeats[0].to_dict())
-    result = train_run(run, open_images(Path(data)/'labels.csv'), arch, DpA, recipe, seed=seed, before=before, bar=is_interactive())
+    result = train_run(run, open_images(Path(data)/'labels.csv'), arch, DpA, recipe, seed=seed, before=before,
+                       bar=is_interactive())
     n = len(result.repeats[0].ap)
-    print(f"\nVehicles never seen in training ({n} queries):\n\n{_side_by_side(untrained=untrained[0], trained=result)}\n")
+    print(f"\nVehicles never seen in training ({n} "
+          f"queries):\n\n{_side_by_side(untrained=untrained[0], trained=result)}\n")
     for note in result.intervals().notes: print(note)
-    print(f"{out}: model.json, weights.safetensors, scores.json, queries.csv, cmc.png, ranking.png ({(time.time()-t)/60:.1f} minutes)")
+    print(f"{out}: model.json, weights.safetensors, scores.json, queries.csv, cmc.png, ranking.png "
+          f"({(time.time()-t)/60:.1f} minutes)")

@@ -43,9 +43,11 @@ def write_figures(
     fig = study.heatmap_figure(done)
     with atomic_path(study.folder/f'figure4_{name}.jpg') as tmp: fig.savefig(tmp, dpi=110, bbox_inches='tight')
     plt.close(fig)
-    with atomic_path(study.folder/f'figure6_{name}.jpg') as tmp: study.ranking_figure(table[table.against], done[-1]).save(tmp)
+    with atomic_path(study.folder/f'figure6_{name}.jpg') as tmp:
+        study.ranking_figure(table[table.against], done[-1]).save(tmp)
     if 'mask' not in study.df: return
-    with atomic_path(study.folder/f'heat_{name}.csv') as tmp: study.heat_table(done, range(seeds)).round(5).to_csv(tmp, index=False)
+    with atomic_path(study.folder/f'heat_{name}.csv') as tmp:
+        study.heat_table(done, range(seeds)).round(5).to_csv(tmp, index=False)
 
 # %% ../../nbs/cli/04_tables.ipynb #ecdc94e6
 def _print_tables(study, chosen, seeds, figures):
@@ -59,7 +61,8 @@ def _print_tables(study, chosen, seeds, figures):
 # %% ../../nbs/cli/04_tables.ipynb #44f4bbff
 @command
 def dpa_tables(
-    table:str='3', # 3, 4, 5, 6 (its losses at 2 x 16), 6b (at 16 x 4) or parts; several with commas between them; or all
+    # 3, 4, 5, 6 (its losses at 2 x 16), 6b (at 16 x 4) or parts; several with commas between them; or all
+    table:str='3',
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/tables', # folder of runs and tables; the same command continues with what is there
     seeds:int=3, # trainings of each row
@@ -71,24 +74,29 @@ def dpa_tables(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
-    protocol:str='auto', # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how networks are scored
+    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how networks are scored
+    protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
-    init:str='imagenet', # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder
+    # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder
+    init:str='imagenet',
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
     compile:bool=False, # compile the networks with torch.compile
     show:bool=False, # train nothing, write the tables of what is finished
-    figures:bool=False, # also draw Figure 4 and Figure 6 from the first seed, and where the images have masks count the heat on vehicle and details
+    # also draw Figure 4 and Figure 6 from the first seed, and where the images have masks count the heat on vehicle and details
+    figures:bool=False,
 ):
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty and the paper's numbers."
     _check_options(seeds=seeds)
     _check_options(0, workers=workers)
     chosen, images = _pick_tables(table), open_images(data, test)
     rec = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k)
-    study = Study(out, images.df, rec, arch, **_start_from(init), load_image=images.load_image, protocol=pick_protocol(protocol, images)[0],
+    study = Study(out, images.df, rec, arch, **_start_from(init), load_image=images.load_image,
+                  protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
     rows = {r.digest(rec): r for t in chosen.values() for r in t}
     if show: study.collect()
     else: study.train(list(rows.values()), range(seeds), log=partial(print, flush=True))
     _print_tables(study, chosen, seeds, figures)
-    print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and _differences.png")
+    print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and "
+          "_differences.png")

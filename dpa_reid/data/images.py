@@ -45,7 +45,8 @@ def test_option(
     "How a reader is told which test; raises `DataError` where the images have one test only."
     if test is None: return {}
     known = detect_dataset(path) if Path(path).is_dir() else None
-    if known and 'test' in inspect.signature(known.read).parameters: return dict(test=int(test) if test.isdigit() else test)
+    if known and 'test' in inspect.signature(known.read).parameters:
+        return dict(test=int(test) if test.isdigit() else test)
     what = known.name if known else 'a CSV, a pack or a set of your own'
     raise DataError(f"{path}: there is one test here, and test {test!r} was asked for: {what} has no other. Leave it out.")
 
@@ -62,7 +63,8 @@ def open_images(
 )->Images:
     "The images that `path` names; raises `DataError` where there are none."
     if path is None:
-        raise DataError("no images were named. Give a manifest, a CSV with `path, pid, camid, split`, the folder of a data set, or a pack: --data labels.csv")
+        raise DataError("no images were named. Give a manifest, a CSV with `path, pid, camid, split`, the folder of "
+                        "a data set, or a pack: --data labels.csv")
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt': return _open_pack(path)
     if not path.is_dir(): return Images(path, read_manifest(path), test=test)

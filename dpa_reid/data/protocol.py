@@ -55,8 +55,10 @@ class GivenSplit:
 class Protocol:
     "How query and gallery are chosen and what is junk; equal to another protocol with the same fields. Raises `DataError` for `n_repeats` below 1."
     name:str # short, for tables
-    junk:str=None # column; gallery images with the query's identity and its value in this column are junk. None for nothing junk
-    rule:Callable=GivenSplit() # (manifest, seed, repeat) -> role of each row: 'train', 'query', 'gallery', or '' for left out
+    # column; gallery images with the query's identity and its value in this column are junk. None for nothing junk
+    junk:str=None
+    # (manifest, seed, repeat) -> role of each row: 'train', 'query', 'gallery', or '' for left out
+    rule:Callable=GivenSplit()
     n_repeats:int=1 # times the roles are drawn
     seed:int=0 # of the random choices
     def __post_init__(self): check_min(n_repeats=self.n_repeats)
@@ -74,7 +76,8 @@ def _check_junk(df, protocol):
     if protocol.junk is None: return
     _require(df, protocol.junk, f"by which the protocol {protocol.name!r} decides what is junk")
     n = int(df.loc[df.split.isin(['query', 'gallery']), protocol.junk].isna().sum())
-    if n: raise DataError(f"{n} query and gallery rows have no {protocol.junk}, by which the protocol {protocol.name!r} "
+    if n:
+        raise DataError(f"{n} query and gallery rows have no {protocol.junk}, by which the protocol {protocol.name!r} "
                           "decides what is junk. Fill them in or leave the rows out.")
 
 # %% ../../nbs/data/02_protocol.ipynb #030a424b
@@ -83,9 +86,12 @@ def _check_positives(df, protocol):
     if count_pairs(df, protocol.junk).positives.any(): return
     n = int((df.split == 'query').sum())
     if not count_pairs(df).positives.any():
-        raise DataError(f"none of the {n} queries has a gallery image of its identity, so nothing can be scored. Check the column pid.")
-    raise DataError(f"all gallery images of the {n} queries' identities share the query's {protocol.junk}, so under the protocol "
-                    f"{protocol.name!r} nothing can be scored. Check the column {protocol.junk}, or take a protocol without junk, such as no_junk.")
+        raise DataError(f"none of the {n} queries has a gallery image of its identity, so nothing can be scored. "
+                        "Check the column pid.")
+    raise DataError(f"all gallery images of the {n} queries' identities share the query's {protocol.junk}, so under "
+                    "the protocol "
+                    f"{protocol.name!r} nothing can be scored. Check the column {protocol.junk}, or take a protocol "
+                    "without junk, such as no_junk.")
 
 # %% ../../nbs/data/02_protocol.ipynb #5b134f57
 @patch
@@ -112,7 +118,8 @@ class Split:
     junk:str=None # what the codes stand for, such as 'camid', for messages
 
     def __len__(self): return len(self.query)
-    def __repr__(self): return f"Split({len(self.query):,} queries, {len(self.gallery):,} gallery images, junk by {self.junk})"
+    def __repr__(self):
+        return f"Split({len(self.query):,} queries, {len(self.gallery):,} gallery images, junk by {self.junk})"
 
 # %% ../../nbs/data/02_protocol.ipynb #56b1cfe9
 def _split_of(df, junk):
@@ -183,19 +190,23 @@ def column_noun(column): # name of a column
 # %% ../../nbs/data/02_protocol.ipynb #cc09de7c
 def _junk_text(junk):
     if junk is None: return "No gallery image is junk: every image of the query's identity counts as right."
-    return (f"Gallery images with the identity and the {column_noun(junk)} of the query are junk: they are taken out of its ranking "
+    return (f"Gallery images with the identity and the {column_noun(junk)} of the query are junk: they are taken out "
+            "of its ranking "
             "and count neither as right nor as wrong.")
 
 # %% ../../nbs/data/02_protocol.ipynb #01b1f053
 @patch
 def describe(self:Protocol)->str: # a paragraph
     "The protocol in words, fit for a paper's appendix."
-    parts = [self.rule.text, _junk_text(self.junk), "Queries for which no positive remains are skipped, and their number is reported."]
+    parts = [self.rule.text, _junk_text(self.junk), "Queries for which no positive remains are skipped, and their "
+                                                    "number is reported."]
     if self.rule.random:
-        parts.append(f"A draw depends on the seed ({self.seed}), its number, the names of the identities and the order of each "
+        parts.append(f"A draw depends on the seed ({self.seed}), its number, the names of the identities and the "
+                     "order of each "
                      "identity's file names, and on nothing else.")
     if self.n_repeats > 1:
-        parts.append(f"Scores are means over {self.n_repeats} draws, with the standard deviation between draws (n - 1 in the denominator).")
+        parts.append(f"Scores are means over {self.n_repeats} draws, with the standard deviation between draws (n - "
+                     "1 in the denominator).")
     elif not self.rule.random: parts.append("Nothing is drawn at random.")
     return ' '.join(parts)
 
@@ -221,7 +232,8 @@ def _by_identity(df, rows):
     ordered = path[order]
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(twice):
-        raise DataError(f"{len(twice)} image files are listed more than once among the rows to draw from: {first_few(twice)}. Keep one row of each.")
+        raise DataError(f"{len(twice)} image files are listed more than once among the rows to draw from: "
+                        f"{first_few(twice)}. Keep one row of each.")
     at = pd.Series(rows[order])
     return {k: at.to_numpy()[v] for k, v in at.groupby(df.pid.to_numpy()[at], sort=False).indices.items()}
 
@@ -245,12 +257,14 @@ def __call__(self:SingleShot, df, seed, repeat):
     alone = 'gallery' if self.keep_single else ''
     rows = np.flatnonzero(role != 'train')
     if not len(rows):
-        raise DataError(f"the manifest has no rows to draw from, only {len(df)} train. Mark the rows of the test set as 'test' in its column split.")
+        raise DataError(f"the manifest has no rows to draw from, only {len(df)} train. Mark the rows of the test set "
+                        "as 'test' in its column split.")
     for pid, at in _by_identity(df, rows).items():
         role[at] = rest if len(at) > 1 else alone
         if len(at) > 1: role[at[_key(seed, repeat, str(pid)) % len(at)]] = self.role
     if 'query' in role: return role
-    raise DataError(f"each of the {len(rows)} test identities has a single image, so there is no query to draw. Check the column pid.")
+    raise DataError(f"each of the {len(rows)} test identities has a single image, so there is no query to draw. "
+                    "Check the column pid.")
 
 # %% ../../nbs/data/02_protocol.ipynb #237c4bfb
 @patch(as_prop=True)
@@ -282,7 +296,8 @@ def single_query_shot(
 # %% ../../nbs/data/02_protocol.ipynb #79ab3f24
 def _pick_queries(at, by, alone, *keys):
     "The queries among positions `at` of one identity: one for each value of `by` with two images or more, so that each has a positive under another value (or any other, with `alone`)."
-    groups = [at[by[at] == v] for v in pd.unique(by[at])]               # in the order of the first path, so that cameras may be renumbered
+    # in the order of the first path, so that cameras may be renumbered
+    groups = [at[by[at] == v] for v in pd.unique(by[at])]
     if len(at) == 1 or len(groups) == 1 and not alone: return at[:0]
     several = [g for g in groups if len(g) > 1] or [at]
     return np.array([g[_key(*keys, n) % len(g)] for n, g in enumerate(several)])
@@ -311,7 +326,8 @@ def __call__(self:HeldOutIds, df, seed, repeat):
     train = (df.split == 'train').to_numpy()
     ids = _by_identity(df, np.flatnonzero(train))
     if len(ids) < 2:
-        raise DataError(f"the manifest has {len(ids)} training identities: holding some out and training on the rest takes at least 2.")
+        raise DataError(f"the manifest has {len(ids)} training identities: holding some out and training on the rest "
+                        "takes at least 2.")
     if self.by is not None: _require(df, self.by, "each value of which gives a held-out identity a query")
     by = np.zeros(len(df)) if self.by is None else df[self.by].to_numpy()
     role = np.where(train, 'train', '').astype(object)
@@ -327,9 +343,11 @@ def text(self:HeldOutIds):
     by = column_noun(self.by)
     queries = "Each of them with more than one image gives one random query"
     if by is not None:
-        queries = (f"Each of them seen under more than one {by} gives one random query for every {by} with at least two of its images, "
+        queries = (f"Each of them seen under more than one {by} gives one random query for every {by} with at least "
+                   "two of its images, "
                    f"or one in all where there is no such {by}")
-    return (f"Of the identities of the training set {100*self.share:g}% are held out, drawn at random, and do not train. {queries}; "
+    return (f"Of the identities of the training set {100*self.share:g}% are held out, drawn at random, and do not "
+            f"train. {queries}; "
             "all their other images are the gallery. Images outside the training set are not used.")
 
 # %% ../../nbs/data/02_protocol.ipynb #dc1bf314
@@ -357,7 +375,8 @@ def _protocol_of_test(df):
     n = int((df.split == 'test').sum())
     given = int(df.split.isin(['query', 'gallery']).sum())
     if given:
-        raise DataError(f"{n} rows are marked 'test' and {given} 'query' or 'gallery': one manifest has either given roles or "
+        raise DataError(f"{n} rows are marked 'test' and {given} 'query' or 'gallery': one manifest has either given "
+                        "roles or "
                         "roles to be drawn. Leave one of the two out, or name a protocol.")
     if hidden_rows(df).any():
         return held_out(), f"the identities of the {n} test images are hidden (negative numbers), so training identities are held out"
@@ -389,11 +408,12 @@ def roles_for(
     protocol:Protocol, # the rules
     pid, # identity
     i:int=0 # number of the repeat
-)->pd.Series: # label of each of its rows, in the order of paths -> 'this query', 'query', 'positive', 'junk', 'distractor', 'train' or 'left out'
+)->pd.Series: # for each of its rows: 'this query', 'query', 'positive', 'junk', 'distractor', 'train' or 'left out'
     "What the images of one identity are to its first query; raises `DataError` for an unknown identity."
     role = protocol.roles(df, i)
     at = _by_identity(df, np.flatnonzero((df.pid == pid).to_numpy())).get(pid, [])
-    if not len(at): raise DataError(f"there is no identity {pid!r} in the manifest; it has {first_few(pd.unique(df.pid), 5)}.")
+    if not len(at):
+        raise DataError(f"there is no identity {pid!r} in the manifest; it has {first_few(pd.unique(df.pid), 5)}.")
     label = role[at].copy()
     label[label == ''] = 'left out'
     queries, gallery = np.flatnonzero(label == 'query'), label == 'gallery'
@@ -421,7 +441,8 @@ def _draw_images(ax, df, at):
 def _draw_roles(ax, rows):
     "A line of dots for each entry of `rows`, name -> labels, and a legend of the colors."
     for y, labels in enumerate(rows.values()):
-        ax.scatter(range(len(labels)), [y+.5]*len(labels), s=150, c=[_role_colors[r] for r in labels], edgecolor='.5', linewidth=.7)
+        ax.scatter(range(len(labels)), [y+.5]*len(labels), s=150, c=[_role_colors[r] for r in labels],
+                   edgecolor='.5', linewidth=.7)
     for r in dict.fromkeys(r for labels in rows.values() for r in labels):
         ax.scatter([], [], s=60, c=_role_colors[r], edgecolor='.5', label=r)
     ax.set(yticks=[y+.5 for y in range(len(rows))], yticklabels=list(rows), ylim=(len(rows), -2.2), xticks=[])

@@ -26,7 +26,8 @@ def _depth(paths):
     "How many last parts of the paths tell them apart; raises `DataError` where none do."
     for d in range(1, 64):
         if len(set(_tails(paths, d))) == len(paths): return d
-    raise DataError("some image files are listed in more than one row, so a split file could not tell them apart. Keep one row of each.")
+    raise DataError("some image files are listed in more than one row, so a split file could not tell them apart. "
+                    "Keep one row of each.")
 
 # %% ../../nbs/data/10_splitfile.ipynb #a089302d
 _letters = dict(query='q', gallery='g', train='t') | {'': '-'}
@@ -36,7 +37,8 @@ def _as_text(values, column):
     names = pd.Series(pd.unique(values), dtype=object)
     alike = names[names.astype(str).duplicated(keep=False)]
     if not len(alike): return values.astype(str)
-    raise DataError(f"the column {column} holds {first_few([repr(v) for v in alike])}, which are different values and the same text, "
+    raise DataError(f"the column {column} holds {first_few([repr(v) for v in alike])}, which are different values "
+                    "and the same text, "
                     "so a split file could not tell them apart. Make them all text or all numbers.")
 
 # %% ../../nbs/data/10_splitfile.ipynb #ccbc438f
@@ -65,7 +67,8 @@ def save_split(
     depth = _depth(list(df.path))
     table = _table(df, protocol, depth)
     body = table.to_csv(index=False, lineterminator='\n')
-    head = dict(format=1, name=protocol.name, junk=protocol.junk, n_draws=protocol.n_repeats, seed=protocol.seed, depth=depth,
+    head = dict(format=1, name=protocol.name, junk=protocol.junk, n_draws=protocol.n_repeats,
+                seed=protocol.seed, depth=depth,
                 rows=len(table), rule=protocol.rule.text, description=protocol.describe())
     head['checksum'] = _checksum(head, body)
     with atomic_path(file) as tmp: tmp.write_text('# ' + json.dumps(head) + '\n' + body, encoding='utf8', newline='\n')
@@ -101,8 +104,10 @@ def read_split(
         raise DataError(f"{file}: was changed after it was written, its checksum does not match. {again}")
     try: table = pd.read_csv(StringIO(body), dtype=str, keep_default_na=False, index_col=False)
     except ValueError as e: raise DataError(f"{file}: its table cannot be read ({str(e).strip()}). {again}") from e
-    needed = ['path', 'pid', *['junk'][:head['junk'] is not None], *(f'draw_{i}' for i in range(min(head['n_draws'], table.shape[1])))]
-    if absent := [c for c in needed if c not in table]: raise DataError(f"{file}: its table has no column {first_few(absent)}. {again}")
+    needed = ['path', 'pid', *['junk'][:head['junk'] is not None],
+              *(f'draw_{i}' for i in range(min(head['n_draws'], table.shape[1])))]
+    if absent := [c for c in needed if c not in table]:
+        raise DataError(f"{file}: its table has no column {first_few(absent)}. {again}")
     return head, table
 
 # %% ../../nbs/data/10_splitfile.ipynb #81fce36f
@@ -111,7 +116,8 @@ def _same_groups(a, b, column, file):
     pairs = pd.DataFrame(dict(a=a, b=np.asarray(b))).drop_duplicates()
     odd = pairs[pairs.a.duplicated(keep=False) | pairs.b.duplicated(keep=False)]
     if not len(odd): return
-    raise DataError(f"{file}: does not fit the manifest: its images are grouped otherwise by {column}: {odd.b.iloc[0]!r} there goes "
+    raise DataError(f"{file}: does not fit the manifest: its images are grouped otherwise by {column}: "
+                    f"{odd.b.iloc[0]!r} there goes "
                     f"with {odd.a.iloc[0]!r} here, but not always. One of the two was misread.")
 
 # %% ../../nbs/data/10_splitfile.ipynb #8d810f4b
@@ -121,14 +127,17 @@ def _positions(df, listed, depth, file):
     key = key[key.index.isin(listed)]
     twice = key.index[key.index.duplicated()]
     if len(twice):
-        raise DataError(f"{file}: fits {len(twice)+1} or more rows of the manifest at once, all ending in {twice[0]}. Keep one of them.")
+        raise DataError(f"{file}: fits {len(twice)+1} or more rows of the manifest at once, all ending in "
+                        f"{twice[0]}. Keep one of them.")
     absent = listed[~listed.isin(key.index)]
     if len(absent):
-        raise DataError(f"{file}: does not fit the manifest: {len(absent)} of its {len(listed)} images are not in it: {first_few(absent)}. "
+        raise DataError(f"{file}: does not fit the manifest: {len(absent)} of its {len(listed)} images are not in "
+                        f"it: {first_few(absent)}. "
                         "Take the images the split was made for.")
     more = df.path[(df.split != 'train').to_numpy() & ~np.isin(np.arange(len(df)), key)]
     if len(more):
-        raise DataError(f"{file}: does not fit the manifest: {len(more)} of the manifest's test images are not in it: {first_few(more)}. "
+        raise DataError(f"{file}: does not fit the manifest: {len(more)} of the manifest's test images are not in "
+                        f"it: {first_few(more)}. "
                         "Leave those rows out, or take the split made for them.")
     return key[listed].to_numpy()
 
@@ -158,7 +167,8 @@ def load_split(
     head, table = read_split(file)
     name = Path(file).name
     text = f"{head['rule']} The result (seed {head['seed']}) is read from the file {name}, SHA-256 {head['checksum'][:12]}."
-    return Protocol(head['name'], head['junk'], SplitFile(name, head['checksum'], text, head, table), head['n_draws'], head['seed'])
+    return Protocol(head['name'], head['junk'], SplitFile(name, head['checksum'], text, head, table),
+                    head['n_draws'], head['seed'])
 
 # %% ../../nbs/data/10_splitfile.ipynb #1a519d65
 def check_split(
@@ -175,5 +185,6 @@ def check_split(
     ok = parallel(is_decodable, list(paths), n_workers=n_workers or n_cores(), threadpool=True, progress=False)
     bad = paths[~np.array(ok, dtype=bool)]
     if not len(bad): return protocol
-    raise DataError(f"{Path(file).name}: {len(bad)} of its {len(paths)} query and gallery images cannot be decoded: {first_few(bad)}. "
+    raise DataError(f"{Path(file).name}: {len(bad)} of its {len(paths)} query and gallery images cannot be decoded: "
+                    f"{first_few(bad)}. "
                     "A shared split is scored on all its images: get these files again.")

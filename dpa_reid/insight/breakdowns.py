@@ -46,7 +46,8 @@ def column_groups(
 class Breakdown:
     "Scores by a column of the manifest."
     column:str # its name
-    table:pd.DataFrame # one row per group: queries, identities, then value, low and high of each measure, as fractions of 1
+    # one row per group: queries, identities, then value, low and high of each measure, as fractions of 1
+    table:pd.DataFrame
     level:float=.95 # of the intervals
 
 # %% ../../nbs/insight/04_breakdowns.ipynb #0a93c433
@@ -74,7 +75,8 @@ def _groups(evaluation, column, bins):
     "Group codes of the scored queries of the first repeat and group names; raises `ReIDError` for a column that does not exist."
     rows = _query_rows(evaluation)
     if column not in rows: raise ReIDError(f"There is no column {column}; there are {first_few(rows.columns, 30)}.")
-    return column_groups(rows[column].to_numpy()[evaluation.repeats[0].valid], 0 if column in ('pid', 'camid') else bins)
+    return column_groups(rows[column].to_numpy()[evaluation.repeats[0].valid],
+                         0 if column in ('pid', 'camid') else bins)
 
 # %% ../../nbs/insight/04_breakdowns.ipynb #d0efa420
 def by_column(

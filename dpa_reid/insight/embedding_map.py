@@ -66,7 +66,8 @@ def project_2d(
 def _group_colors(names):
     "A color for each group: the one it names where all of them name one, else from matplotlib's tables."
     given = [n for n in names if n != 'not given']
-    if all(n[:1].isalpha() and colors.is_color_like(n) for n in given): return ['none' if n == 'not given' else n for n in names]
+    if all(n[:1].isalpha() and colors.is_color_like(n) for n in given):
+        return ['none' if n == 'not given' else n for n in names]
     table, k = ('tab10', 10) if len(names) <= 10 else ('tab20', 20)
     return [colors.to_hex(colormaps[table](i % k)) for i in range(len(names))]
 
@@ -86,7 +87,8 @@ def plot_embeddings(
     if ax is None: _, ax = plt.subplots(figsize=(4.6, 4), dpi=80)
     paint = np.array(_group_colors(names), dtype=object)
     rim = (d['split'] == 'query').to_numpy() if 'split' in d else np.zeros(len(d), bool)
-    ax.scatter(d.x, d.y, c=list(paint[codes]), s=16, edgecolors=np.where(rim, 'k', '.7'), linewidths=np.where(rim, .8, .3))
+    ax.scatter(d.x, d.y, c=list(paint[codes]), s=16, edgecolors=np.where(rim, 'k', '.7'),
+               linewidths=np.where(rim, .8, .3))
     if len(names) <= 10: _legend(ax, column, names, paint)
     ax.set(xticks=[], yticks=[])
     ax.set_title(f"{column}; {d.attrs['sample']}", fontsize=8)

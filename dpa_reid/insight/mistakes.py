@@ -19,7 +19,8 @@ from .ranking_lists import _captioned, _require_images, _stack
 
 # %% ../../nbs/insight/03_mistakes.ipynb #cda521bc
 _nine = [('A', 0, 'query', 'top'), ('B', 22, 'query', 'top'), ('C', 60, 'query', 'side'), ('A', 26, 'query', 'side'),
-         ('A', 10, 'gallery', 'top'), ('B', 20, 'gallery', 'top'), ('B', 30, 'gallery', 'top'), ('A', 40, 'gallery', 'top'), ('C', 50, 'gallery', 'top')]
+         ('A', 10, 'gallery', 'top'), ('B', 20, 'gallery', 'top'), ('B', 30, 'gallery', 'top'),
+         ('A', 40, 'gallery', 'top'), ('C', 50, 'gallery', 'top')]
 
 def _circle(rows=_nine, protocol=no_junk, **kwargs):
     "Images on a circle, (pid, angle, split, view) each, scored: the example of these notebooks."
@@ -108,7 +109,8 @@ def _worst_of(ranking, rows, q_ids, gid, n_ids, n, size):
     for i in range(0, len(rows), size):
         counts = _count(ranking, rows[i:i+size], gid, n_ids)
         for t, x in zip(total, counts): t.index_add_(0, torch.from_numpy(at[i:i+size]), x)
-    hits, closer = total[0], total[1].round(decimals=9)                        # sums of the same shares in another order are equal
+    # sums of the same shares in another order are equal
+    hits, closer = total[0], total[1].round(decimals=9)
     best = (hits + closer/(1 + closer.max())).sort(dim=1, descending=True, stable=True).indices[:, :n]
     columns = [x.numpy().ravel() for x in (best, hits.gather(1, best), closer.gather(1, best))]
     return np.repeat(ids, best.shape[1]), *columns
@@ -127,11 +129,13 @@ def confusions(
     rows = np.flatnonzero(r.scores.valid)
     rows = rows[np.argsort(q_ids[rows], kind='stable')]
     size = max(1, budget//(80*(len(r.g) + len(names))))
-    found = [_worst_of(r, rows[s], q_ids[rows[s]], gid, len(names), min(n, each or n), size) for s in _whole_groups(q_ids[rows], size)]
+    found = [_worst_of(r, rows[s], q_ids[rows[s]], gid, len(names), min(n, each or n),
+                       size) for s in _whole_groups(q_ids[rows], size)]
     a, b, hits, closer = (np.concatenate(x) for x in zip(*found))
     of = np.bincount(q_ids[rows], minlength=len(names))[a]
     d = pd.DataFrame(dict(pid=names[a], confused_with=names[b], n_queries=hits.astype(int), of=of, n_closer=closer/of))
-    return d[d.n_closer > 0].sort_values(['n_queries', 'n_closer'], ascending=False, kind='stable').head(n).reset_index(drop=True)
+    return d[d.n_closer > 0].sort_values(['n_queries', 'n_closer'], ascending=False,
+                                         kind='stable').head(n).reset_index(drop=True)
 
 # %% ../../nbs/insight/03_mistakes.ipynb #1fdef663
 def _worst_case(ranking, pid, other, images):

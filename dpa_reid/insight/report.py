@@ -79,7 +79,8 @@ def _repeats_text(e):
     if len(e.repeats) == 1: return ''
     t = e.table.drop(columns='skipped')
     means = ', '.join(f'{k} {100*t[k].mean():.1f}% ± {100*t[k].std():.1f}' for k in t)
-    return (f"Mean and standard deviation over {len(e.repeats)} repeats of the gallery: {means}. The table and the CMC curve are of all repeats; "
+    return (f"Mean and standard deviation over {len(e.repeats)} repeats of the gallery: {means}. The table and the "
+            "CMC curve are of all repeats; "
             "lists, confusions, conditions and map are of the first. ")
 
 # %% ../../nbs/insight/07_report.ipynb #990001f5
@@ -96,13 +97,16 @@ def plot_cmc_of(
 def _scores_section(e, other):
     "What was scored, and how well."
     ci, fig = e.intervals(), plot_cmc_of(e, other).figure
-    text = ("mAP is high when all positives come early, Rank-k is the share of queries with a positive among the first k, and mINP is high when even the last positive comes early. "
-            f"In brackets is the {100*ci.level:g}% interval: how far the score would move with other vehicles. " + ' '.join(ci.notes))
+    text = ("mAP is high when all positives come early, Rank-k is the share of queries with a positive among the "
+            "first k, and mINP is high when even the last positive comes early. "
+            f"In brackets is the {100*ci.level:g}% interval: how far the score would move with other vehicles. "
+                    + ' '.join(ci.notes))
     verdict = ''
     if other is not None:
         c = e.compare(other)
         verdict = f'<p><strong>{html.escape(c.sentence())}</strong> {html.escape(" ".join(c.notes))}</p>'
-    return _section('Scores', f"{_repeats_text(e)}{e.facts} {text}", _table(_intervals_table(_models(e, other))), verdict, _img(fig, 'CMC curve'))
+    return _section('Scores', f"{_repeats_text(e)}{e.facts} {text}", _table(_intervals_table(_models(e, other))),
+                    verdict, _img(fig, 'CMC curve'))
 
 # %% ../../nbs/insight/07_report.ipynb #bef2eae7
 def _has_images(e):
@@ -131,7 +135,8 @@ def _hardest_section(e, n, size, of):
     "The hardest queries, as a table and as pictures."
     hard = hardest(e, n)
     if 'path' in hard: hard['path'] = _short(hard['path'], e.splits[0].df.path)
-    lists = _img(ranking_lists(e, hard[:4], size=size), 'ranking lists of the hardest queries') if _has_images(e) else ''
+    lists = _img(ranking_lists(e, hard[:4], size=size),
+                 'ranking lists of the hardest queries') if _has_images(e) else ''
     text = 'Lowest AP first. positives: how many there are to find; first: the rank of the first of them; nearest: the identity found in first place.'
     return _section('Hardest queries' + of, text, _table(hard), lists)
 
@@ -139,9 +144,12 @@ def _confusions_section(e, n, size, of):
     "Which vehicle is taken for which."
     pairs = confusions(e, n)
     if not len(pairs): return _section('Taken for another' + of, 'None: no wrong image comes before a positive.')
-    text = ('n_queries: in how many of its queries an image of the other vehicle comes before all positives; n_closer: how many of its images come before a positive, on average. '
-            'In the picture the worst query of a pair (blue), the other vehicle (red), the positives (green). Where you cannot tell them apart either, check the labels.')
-    return _section('Taken for another' + of, text, _table(pairs), _img(plot_confusions(e, 4, size=size), 'confused identities') if _has_images(e) else '')
+    text = ('n_queries: in how many of its queries an image of the other vehicle comes before all positives; '
+            'n_closer: how many of its images come before a positive, on average. '
+            'In the picture the worst query of a pair (blue), the other vehicle (red), the positives (green). Where '
+            'you cannot tell them apart either, check the labels.')
+    return _section('Taken for another' + of, text, _table(pairs),
+                    _img(plot_confusions(e, 4, size=size), 'confused identities') if _has_images(e) else '')
 
 # %% ../../nbs/insight/07_report.ipynb #a88e7afb
 def _column_part(e, other, column):
@@ -153,7 +161,8 @@ def _column_part(e, other, column):
 def _conditions_section(e, other, columns, of):
     "Scores by column; of two models the intervals of both in the picture."
     if not columns: return ''
-    text = ('Queries grouped by a column of the manifest, with the number of queries in brackets. The same vehicles may be in several groups, '
+    text = ('Queries grouped by a column of the manifest, with the number of queries in brackets. The same vehicles '
+            'may be in several groups, '
             'so overlapping intervals do not show that two groups are alike.')
     return _section('By condition' + of, text, *(_column_part(e, other, c) for c in columns))
 
@@ -164,7 +173,8 @@ def _map_section(e, columns, of):
     if len(rows) < 4: return ''
     points = project_2d(e)
     few = [c for c in columns if rows[c].map(str).nunique() <= 12][:3]
-    pictures = ''.join(_img(plot_embeddings(e, c, points).figure, f'map of the embeddings by {c}') for c in ['pid', *few])
+    pictures = ''.join(_img(plot_embeddings(e, c, points).figure,
+                            f'map of the embeddings by {c}') for c in ['pid', *few])
     text = 't-SNE: images that the network finds alike are close together; distances between clumps mean nothing. Dark rims are queries.'
     return _section('Map of the embeddings' + of, text, f'<div class="grid">{pictures}</div>')
 
@@ -184,7 +194,8 @@ def write_report(
     columns = groupable_columns(e) if columns is None else list(columns)
     title = title or ' and '.join(filter(None, [m.title for m, _ in _models(e, other)])) or 'Retrieval report'
     body = [_scores_section(e, other), _lists_section(e, other, queries, size), _hardest_section(e, n, size, of),
-            _confusions_section(e, n, size, of), _conditions_section(e, other, columns, of), _map_section(e, columns, of)]
+            _confusions_section(e, n, size, of), _conditions_section(e, other, columns, of),
+            _map_section(e, columns, of)]
     foot = ', '.join(f'{k} {v}' for k, v in versions().items())
     text = _page.format(title=html.escape(title), body='\n'.join(body), foot=html.escape(foot))
     with atomic_path(file) as tmp: tmp.write_text(text, encoding='utf-8', errors='backslashreplace')
@@ -209,5 +220,6 @@ def write_scores(
     _save_picture(folder/'cmc.png', partial(fig.savefig, dpi=100, bbox_inches='tight'))
     plt.close(fig)
     _save_picture(folder/'ranking.png', ranking_lists(evaluation, queries).save)
-    with atomic_path(folder/'scores.json') as tmp: tmp.write_text(json.dumps({**evaluation.to_dict(), **more}, indent=1))
+    with atomic_path(folder/'scores.json') as tmp:
+        tmp.write_text(json.dumps({**evaluation.to_dict(), **more}, indent=1))
     return folder

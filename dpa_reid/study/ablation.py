@@ -43,7 +43,8 @@ def _weights_checksum(path):
 def _code_checksum():
     "12 hex digits for the source that decides what a training gives; finer than a version number."
     root = Path(dpa_reid.__file__).parent
-    files = [root/'core.py', *(p for n in ('layers', 'models', 'data', 'scores', 'train') for p in (root/n).rglob('*.py'))]
+    files = [root/'core.py',
+             *(p for n in ('layers', 'models', 'data', 'scores', 'train') for p in (root/n).rglob('*.py'))]
     return sha256_of(b''.join(p.read_bytes() for p in sorted(files)))[:12]
 
 # %% ../../nbs/study/04_ablation.ipynb #f3596825
@@ -65,7 +66,8 @@ class Study:
     def __post_init__(self):
         self.folder = Path(self.folder)
         if self.checksum is None: self.checksum = data_checksum(self.df)
-        self.code = _code_checksum()                   # of the source as it is now, which may be edited while a study runs
+        # of the source as it is now, which may be edited while a study runs
+        self.code = _code_checksum()
         self.init = 'timm' if self.pretrained else 'none'
         if self.weights: self.init = _weights_checksum(self.weights)
 
@@ -83,9 +85,11 @@ def drawn(self:Study)->pd.DataFrame:
 
 # %% ../../nbs/study/04_ablation.ipynb #72b6962a
 @patch
-def shared(self:Study)->dict: # data, arch, init, protocol and, where junk is decided by another column than `camid`, junk
+# data, arch, init, protocol and, where junk is decided by another column than `camid`, junk
+def shared(self:Study)->dict:
     "What all runs of the study have in common besides the recipe, as plain data."
-    d, column = dict(data=self.checksum, arch=self.arch, init=self.init, protocol=self.protocol.describe()), self.protocol.junk
+    d, column = dict(data=self.checksum, arch=self.arch, init=self.init,
+                     protocol=self.protocol.describe()), self.protocol.junk
     if column in (None, 'camid') or column not in self.df: return d          # the data's checksum covers camid
     return d | dict(junk=sha256_of([str(v) for v in self.df[column]]))
 
@@ -113,7 +117,8 @@ class TrainTimer(Callback):
         file # JSON, written after each epoch; of a run that is continued, the entries of its earlier epochs are kept
     ): self.file, self.epochs = Path(file), []
     def before_train(self):
-        if self.epoch > len(self.epochs) and self.file.exists(): self.epochs = json.loads(self.file.read_text())[:self.epoch]
+        if self.epoch > len(self.epochs) and self.file.exists():
+            self.epochs = json.loads(self.file.read_text())[:self.epoch]
         self.begun = self.last = time.perf_counter()
         self.waiting = self.images = 0
     def before_batch(self): self.waiting += time.perf_counter() - self.last
@@ -149,7 +154,8 @@ def device_note(
 )->dict: # name, threads, peak memory in MiB
     "What a run was computed on; the peak is that of the GPU since it was last reset, on a CPU that of the whole process."
     threads = torch.get_num_threads()
-    if torch.device(device).type != 'cuda': return dict(device=f'CPU {platform.machine()}', threads=threads, peak_mib=_peak_mib())
+    if torch.device(device).type != 'cuda':
+        return dict(device=f'CPU {platform.machine()}', threads=threads, peak_mib=_peak_mib())
     peak = torch.cuda.max_memory_allocated(device)
     return dict(device=torch.cuda.get_device_name(device), threads=threads, peak_mib=round(peak/2**20))
 
@@ -158,7 +164,8 @@ def scores_to_frame(
     repeats # `RetrievalScores` of each repeat of the protocol
 )->pd.DataFrame: # draw, query, pid, ap, inp, first
     "What a table needs of a run: one line per query. Scores are kept to six digits."
-    def lines(s): return dict(query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first_hit)
+    def lines(s):
+        return dict(query=np.flatnonzero(s.valid), pid=s.pids, ap=s.ap.round(6), inp=s.inp.round(6), first=s.first_hit)
     return pd.concat([pd.DataFrame(dict(draw=i, **lines(s))) for i, s in enumerate(repeats)])
 
 def scores_from_frame(
@@ -181,8 +188,10 @@ def read_rows(
 def _learner(self:Study, row, seed):
     "The `Learner` of a run, before its first epoch."
     recipe = row.full_recipe(self.recipe)
-    arch = self.arch if self.pretrained or self.weights else None           # weights come with a normalization of their own
-    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed, load_image=self.load_image,
+    # weights come with a normalization of their own
+    arch = self.arch if self.pretrained or self.weights else None
+    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed,
+                     load_image=self.load_image,
                      junk=self.protocol.junk, verify=False)
     return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
                         pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
@@ -225,7 +234,8 @@ def finish(self:Study,
     with atomic_path(run.folder/'queries.csv') as tmp: scores_to_frame(repeats).to_csv(tmp, index=False)
     scores = {m: float(np.mean([f(s).mean() for s in repeats])) for m, f in retrieval_measures.items()}
     seconds = max(cost['seconds'], 1e-9)
-    speed = dict(seconds=round(cost['seconds'], 1), images_s=round(cost['images']/seconds, 1), waiting=round(cost['waiting']/seconds, 4))
+    speed = dict(seconds=round(cost['seconds'], 1), images_s=round(cost['images']/seconds, 1),
+                 waiting=round(cost['waiting']/seconds, 4))
     run.finish(**scores, **speed, **more, workers=self.workers, compile=self.compile, code=self.code, **versions())
 
 # %% ../../nbs/study/04_ablation.ipynb #037ae70b
@@ -234,7 +244,8 @@ def _check_shared(self:Study):
     "Raises `DataError` for what would stop every run: images that cannot be drawn, and repeats with a training set each."
     n, given = self.protocol.n_repeats, (self.df.split == 'train').to_numpy()
     if n > 1 and any(((self.protocol.roles(self.df, i) == 'train') != given).any() for i in range(n)):
-        raise DataError(f"Each of the {n} repeats of the protocol {self.protocol.name!r} has a training set of its own, and a run of a "
+        raise DataError(f"Each of the {n} repeats of the protocol {self.protocol.name!r} has a training set of its "
+                        "own, and a run of a "
                         "study trains once. Take one repeat, and another study for each further seed of the draw.")
     self.drawn
 
@@ -248,7 +259,8 @@ def _try_run(self:Study, row, seed):
         return
     except ReIDError as e: error = str(e)
     except torch.OutOfMemoryError as e: error = f"the memory of the GPU is not enough: {str(e).splitlines()[0]}"
-    if torch.cuda.is_available(): torch.cuda.empty_cache()                   # what the failed run held, for the next one
+    # what the failed run held, for the next one
+    if torch.cuda.is_available(): torch.cuda.empty_cache()
     self.run(row, seed).fail(error, code=self.code)
 
 # %% ../../nbs/study/04_ablation.ipynb #9fe2f071
@@ -272,8 +284,10 @@ def _visit(self:Study, row, seed, log, wait):
 def _report_failed(self:Study, todo, log):
     "Log which runs of `todo` failed; raises `ReIDError` where all of them did."
     failed = [(row, seed, run) for row, seed in todo if (run := self.run(row, seed)).error]
-    for row, seed, run in failed: log(f"{row.name}, seed {seed} failed: {run.error} Delete {run.folder} to train it again.")
-    if failed and len(failed) == len(todo): raise ReIDError(f"{self.folder}: all {len(todo)} runs failed. The first: {failed[0][2].error}")
+    for row, seed, run in failed:
+        log(f"{row.name}, seed {seed} failed: {run.error} Delete {run.folder} to train it again.")
+    if failed and len(failed) == len(todo):
+        raise ReIDError(f"{self.folder}: all {len(todo)} runs failed. The first: {failed[0][2].error}")
 
 # %% ../../nbs/study/04_ablation.ipynb #e155f2f7
 @patch
@@ -284,9 +298,12 @@ def train(self:Study,
 )->'Study':
     "Train every run of `table` that is not finished; `ReIDError` for a row without a telling name and where all runs fail."
     todo = [(row, s) for s in seeds for row in table]
-    for row, seed in todo: self.run(row, seed)                               # refuses a nameless row before anything is trained
-    for wait in (0, -1):                                                     # first what nobody trains, then wait for what others do
-        for k, (row, seed) in enumerate(todo, 1): self._visit(row, seed, lambda line: log(f'{k}/{len(todo)}: {line}'), wait)
+    # refuses a nameless row before anything is trained
+    for row, seed in todo: self.run(row, seed)
+    # first what nobody trains, then wait for what others do
+    for wait in (0, -1):
+        for k, (row, seed) in enumerate(todo, 1):
+            self._visit(row, seed, lambda line: log(f'{k}/{len(todo)}: {line}'), wait)
     self._gather(log)
     self._report_failed(todo, log)
     return self
@@ -328,13 +345,15 @@ def _collect(self:Study, finished, failed):
 def _gather(self:Study, log):
     "As `collect`; returns whether the files were written."
     self.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(self.folder/'lock'):                                       # else an older collection could replace a newer one
+    # else an older collection could replace a newer one
+    with FileLock(self.folder/'lock'):
         for name in ('runs', 'queries', 'study'):
             for f in self.folder.glob(f'.{name}.*'): f.unlink()              # left by a process that was killed
         finished, failed, others = self._records()
         file = self.folder/'runs.csv'
         keep = others and not finished and file.exists() and len(file.read_text().splitlines()) > 1
-        if others: log(f"{others} runs in {self.folder/'runs'} are of another version or other settings and are left out.")
+        if others:
+            log(f"{others} runs in {self.folder/'runs'} are of another version or other settings and are left out.")
         if not keep: self._collect(finished, failed)
     return not keep
 
@@ -345,5 +364,6 @@ def collect(self:Study,
 )->'Study':
     "Write `runs.csv`, `queries.csv` and `study.json` from this study's runs; raises `ReIDError` rather than empty them."
     if self._gather(log): return self
-    raise ReIDError(f"{self.folder}: no finished run has the settings of this study, so runs.csv, queries.csv and study.json are left "
+    raise ReIDError(f"{self.folder}: no finished run has the settings of this study, so runs.csv, queries.csv and "
+                    "study.json are left "
                     "as they are. Give the settings the runs were made with, or another folder.")

@@ -52,7 +52,8 @@ _losses = {
 
 def _table6(P, K):
     "Table 6 with batches of P identities and K images of each."
-    rows = tuple(AblationRow(n, DpA, recipe=lines | dict(P=P, K=K), paper=paper) for n, (lines, paper) in _losses.items())
+    rows = tuple(AblationRow(n, DpA, recipe=lines | dict(P=P, K=K),
+                             paper=paper) for n, (lines, paper) in _losses.items())
     return AblationTable(f'Table 6: metric losses, {P} identities x {K} images', rows, against='HMT')
 
 # %% ../../nbs/study/03_paper_tables.ipynb #924aeb10
@@ -67,4 +68,5 @@ _table_parts = AblationTable('What the paper never tested: one part changed at a
     AblationRow('plain convolutions', partial(DpAVariant, dynamic=False))), against='DpA')
 
 # %% ../../nbs/study/03_paper_tables.ipynb #0827c3b6
-paper_tables = {'3': _table3, '4': _table4, '5': _table5, '6': _table6(2, 16), '6b': _table6(16, 4), 'parts': _table_parts}
+paper_tables = {'3': _table3, '4': _table4, '5': _table5, '6': _table6(2, 16), '6b': _table6(16, 4),
+                'parts': _table_parts}

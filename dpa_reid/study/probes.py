@@ -40,7 +40,9 @@ def heat_pairs(
     queries, gallery = df[df.split == 'query'], df[df.split == 'gallery']
     spread = [queries.iloc[i] for i in spread_queries(queries.pid, queries.pid.nunique())]
     pairs = [(q.name, partner) for q in spread if (partner := _partner(q, gallery, junk)) is not None]
-    if not pairs: raise DataError("No query has a picture of the same vehicle that is not junk, so there is no similarity to explain.")
+    if not pairs:
+        raise DataError("No query has a picture of the same vehicle that is not junk, so there is no similarity to "
+                        "explain.")
     keep = [pairs[i] for i in np.linspace(0, len(pairs)-1, min(n, len(pairs))).round().astype(int)]
     return df.loc[[q for q, _ in keep] + [g for _, g in keep]]
 
@@ -48,12 +50,15 @@ def heat_pairs(
 @patch
 def load(self:Study, row:AblationRow, seed:int)->Embedder:
     "The embedder of a finished run, modules of one's own included; raises `ModelError` where the run is not finished."
-    return Embedder.load(self.run(row, seed).folder, row.attention, load_image=self.load_image, progress=False, verify=False, cache=None)
+    return Embedder.load(self.run(row, seed).folder, row.attention, load_image=self.load_image, progress=False,
+                         verify=False, cache=None)
 
 @patch
 def masks(self:Study, rows:pd.DataFrame)->tuple: # of vehicles and of their details, each (N, H, W) bool
     "The masks that `synth_uav` drew for `rows`; raises `DataError` where the manifest names none."
-    if 'mask' not in rows: raise DataError("The manifest has no column `mask`: only synthetic vehicles, `synth_uav(masks=True)`, come with masks.")
+    if 'mask' not in rows:
+        raise DataError("The manifest has no column `mask`: only synthetic vehicles, `synth_uav(masks=True)`, come "
+                        "with masks.")
     both = [read_mask(Path(r.path).parents[1]/r.mask) for r in rows.itertuples()]
     return tuple(torch.from_numpy(np.stack(m)) for m in zip(*both))
 
@@ -81,7 +86,8 @@ def _grown(maps, masks):
 
 def _heat_row(maps, on):
     "Shares of heat and of area on each part, and how much random weights change the map."
-    shares = {f'{k}_{part}': heat_inside(_grown(m, mask), mask).numpy() for k, m in maps.items() for part, mask in on.items()}
+    shares = {f'{k}_{part}': heat_inside(_grown(m, mask),
+                                         mask).numpy() for k, m in maps.items() for part, mask in on.items()}
     area = {f'area_{part}': mask.float().mean((1, 2)).numpy() for part, mask in on.items()}
     return shares | area | dict(randomised_change=rank_distance(maps['heat'], maps['random']).numpy())
 
@@ -92,7 +98,7 @@ def heat_table(self:Study,
     seeds=(0,), # seeds of each row
     n:int=64, # queries
     stage:int=4 # as in `heat_maps`
-)->pd.DataFrame: # module, seed, pid, path, stage; shares of heat on vehicle and detail, the same under random weights, of the area; randomised_change
+)->pd.DataFrame: # module, seed, pid, path, stage; heat_, random_ and area_ of vehicle and detail; randomised_change
     "How much of each network's heat falls on the vehicle and on its own details, and how much of the same network with weights drawn anew."
     pairs = heat_pairs(self.drawn, n, self.protocol.junk)
     queries, out = pairs.iloc[:len(pairs)//2], []
@@ -114,7 +120,8 @@ def heatmap_figure(self:Study,
 ):
     "The paper's Figure 4: the same vehicles under the heat of each network; returns the figure."
     pairs, rows = heat_pairs(self.drawn, n, self.protocol.junk), list(table)
-    plain = Embedder(self.load(rows[0], seed).net, self.recipe.size, mean=[0.]*3, std=[1.]*3, load_image=self.load_image, progress=False)
+    plain = Embedder(self.load(rows[0], seed).net, self.recipe.size, mean=[0.]*3, std=[1.]*3,
+                     load_image=self.load_image, progress=False)
     images = plain.batch(pairs.path.tolist()[:len(pairs)//2]).cpu().clamp(0, 1)
     return heat_grid(images, {row.name: self.heat_maps(row, seed, pairs, stage) for row in rows})
 
@@ -139,7 +146,8 @@ def ranking_figure(self:Study,
 def _with_ends(evaluation):
     "mAP and Rank-1 of one run, each with the ends of its interval."
     t, out = evaluation.intervals().table, {}
-    for name, m in (('mAP', 'mAP'), ('rank1', 'Rank-1')): out |= {name: t.value[m], f'{name}_low': t.low[m], f'{name}_high': t.high[m]}
+    for name, m in (('mAP', 'mAP'), ('rank1', 'Rank-1')):
+        out |= {name: t.value[m], f'{name}_low': t.low[m], f'{name}_high': t.high[m]}
     return out
 
 @patch

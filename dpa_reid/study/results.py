@@ -28,13 +28,16 @@ class Results:
     ):
         self.folder = Path(folder)
         absent = [f for f in ('study.json', 'runs.csv', 'queries.csv') if not (self.folder/f).is_file()]
-        if absent: raise ReIDError(f"{folder}: has no {' and no '.join(absent)}; `Study.train` and `dpa_tables` write them.")
+        if absent:
+            raise ReIDError(f"{folder}: has no {' and no '.join(absent)}; `Study.train` and `dpa_tables` write them.")
         self.note = json.loads((self.folder/'study.json').read_text())
         self.recipe = Recipe.from_dict(self.note['recipe'])
         try: self.runs, self.queries = (read_rows(self.folder/f) for f in ('runs.csv', 'queries.csv'))
-        except pd.errors.EmptyDataError: raise ReIDError(f"{folder}: no run of this study is finished yet.{self._failed()}") from None
+        except pd.errors.EmptyDataError:
+            raise ReIDError(f"{folder}: no run of this study is finished yet.{self._failed()}") from None
 
-    def _failed(self): return ''.join(f" {f['label']}, seed {f['seed']} failed: {f['error']}" for f in self.note.get('failed', []))
+    def _failed(self):
+        return ''.join(f" {f['label']}, seed {f['seed']} failed: {f['error']}" for f in self.note.get('failed', []))
 
 # %% ../../nbs/study/05_results.ipynb #6b308fc4
 @patch
@@ -98,7 +101,8 @@ def _row_of(results, row, base, against):
 class TableResult:
     "An ablation table with its uncertainty: `frame` has one line per row, scores as fractions of 1, the paper's in percent."
     table:AblationTable # what was asked
-    frame:pd.DataFrame # seeds; mean, sd, low, high of each measure; change of mAP with interval, p and Holm's p; cost; the paper's numbers
+    # seeds; mean, sd, low, high of each measure; change of mAP with interval, p and Holm's p; cost; the paper's numbers
+    frame:pd.DataFrame
     comparisons:dict # row's name -> `Comparison` with the row compared with
     cmc:dict # row's name -> `Intervals`
     notes:list # what limits the result, sentences
@@ -112,7 +116,8 @@ class TableResult:
 def _framed(rows, against):
     "The rows of a table as a DataFrame, with Holm's correction and the paper's differences."
     frame = pd.DataFrame(rows).set_index('row')
-    frame = frame.reindex(columns=[*frame.columns, *({'change', 'change_low', 'change_high', 'p'} - set(frame.columns))])
+    frame = frame.reindex(columns=[*frame.columns,
+                                   *({'change', 'change_low', 'change_high', 'p'} - set(frame.columns))])
     frame['p_holm'] = holm(frame.p)
     frame['paper_change'] = frame.paper_mAP - frame.paper_mAP.get(against, np.nan)
     return frame
@@ -127,7 +132,8 @@ def result(self:Results,
     rows = [(r.name, *_row_of(self, r, None if r.name == table.against else base, table.against)) for r in table]
     frame = _framed([d for _, d, _ in rows], table.against)
     if not frame.seeds.any():
-        raise ReIDError(f"{self.folder}: no run of {table.title!r} is finished. Train them with `Study.train`.{self._failed()}")
+        raise ReIDError(f"{self.folder}: no run of {table.title!r} is finished. Train them with "
+                        f"`Study.train`.{self._failed()}")
     cmc = {r.name: _intervals(s) for r in table if (s := self.scores(r))}
     return TableResult(table, frame, {name: c for name, _, c in rows if c is not None}, cmc, self._notes(table, frame))
 
@@ -140,16 +146,21 @@ def _unlike(runs):
     "Sentences on how the runs of a table differ."
     notes, (devices, workers, compiled) = [], (_distinct(runs, c) for c in ('device', 'workers', 'compile'))
     if (n := runs.code.nunique()) > 1: notes.append(f"The runs were made with {n} versions of this library's code.")
-    if (n := len(devices)) > 1: notes.append(f"The runs were made on {n} kinds of device: {', '.join(devices)}; their seconds cannot be compared.")
-    if len(workers) > 1: notes.append(f"The runs had {' or '.join(workers)} loader processes, which changes the augmentations they drew.")
-    if len(compiled) > 1: notes.append("Some of the runs were compiled and some were not; their seconds cannot be compared.")
+    if (n := len(devices)) > 1:
+        notes.append(f"The runs were made on {n} kinds of device: {', '.join(devices)}; their seconds cannot be "
+                     "compared.")
+    if len(workers) > 1:
+        notes.append(f"The runs had {' or '.join(workers)} loader processes, which changes the augmentations they drew.")
+    if len(compiled) > 1:
+        notes.append("Some of the runs were compiled and some were not; their seconds cannot be compared.")
     return notes
 
 @patch
 def _notes(self:Results, table, frame):
     "What a reader must know of the runs behind a table."
     failed = self.note.get('failed', [])
-    notes = [f"{r.name}, seed {f['seed']} failed: {f['error']}" for r in table for f in failed if f['digest'] == r.digest(self.recipe)]
+    notes = [f"{r.name}, seed {f['seed']} failed: {f['error']}" for r in table for f in failed
+            if f['digest'] == r.digest(self.recipe)]
     if (frame.seeds == 0).any(): notes.append(f"Not trained yet: {', '.join(frame.index[frame.seeds == 0])}.")
     if frame.seeds.nunique() > 1: notes.append("The rows have unequally many seeds.")
     return notes + _unlike(pd.concat([self.cost(r) for r in table]))
@@ -170,7 +181,8 @@ def _line(name, r, against):
     "The cells of a row."
     differs = r.paper_change == r.paper_change and name != against
     paper = [f'{r.paper_mAP:.2f}' if r.paper_mAP == r.paper_mAP else '', f'{r.paper_change:+.2f}' if differs else '']
-    ours = [*(_cell(r, m) for m in _measures), *_change_cells(r), f'{r.seconds:.0f}'] if r.seeds else ['']*(len(_measures) + 3)
+    ours = [*(_cell(r, m) for m in _measures), *_change_cells(r),
+            f'{r.seconds:.0f}'] if r.seeds else ['']*(len(_measures) + 3)
     return [name, str(int(r.seeds)), *ours, *paper]
 
 # %% ../../nbs/study/05_results.ipynb #164f74a5
@@ -187,7 +199,8 @@ def _below(self:TableResult):
 @patch
 def _repr_markdown_(self:TableResult):
     against = self.table.against
-    head = ['row', 'seeds', *_measures, f'change of mAP against {against}', "p (Holm)", 'seconds', "paper's mAP", "paper's difference"]
+    head = ['row', 'seeds', *_measures, f'change of mAP against {against}', "p (Holm)", 'seconds', "paper's mAP",
+            "paper's difference"]
     rows = pd.DataFrame([_line(name, r, against) for name, r in self.frame.iterrows()], columns=head)
     return '\n'.join([f'**{self.table.title}**', '', md_table(rows), '', self._below()])
 
@@ -208,9 +221,11 @@ def _claim(self:TableResult, name, c):
 
 # %% ../../nbs/study/05_results.ipynb #c4281696
 @patch
-def claims(self:TableResult)->pd.DataFrame: # paper's change, ours with interval, Holm's p, detectable difference (points), verdict, excludes_paper
+# paper's change, ours with interval, Holm's p, detectable difference (points), verdict, excludes_paper
+def claims(self:TableResult)->pd.DataFrame:
     "The paper's claims of this table, one line for each that it reports, and the verdict on each."
-    known = [(name, c) for name, c in self.comparisons.items() if self.frame.paper_change[name] == self.frame.paper_change[name]]
+    paper = self.frame.paper_change.dropna()
+    known = [(name, c) for name, c in self.comparisons.items() if name in paper]
     columns = ['claim', 'paper', 'here', 'low', 'high', 'p', 'detectable', 'verdict', 'excludes_paper']
     return pd.DataFrame([self._claim(name, c) for name, c in known], columns=columns)
 
@@ -220,7 +235,8 @@ def plot_cmc(self:TableResult, ax=None):
     "The paper's Figure 5: the mean CMC curve of each row, ranks 1 to 20; returns the axes."
     ax = ax or plt.subplots(figsize=(4.6, 3.2), dpi=90)[1]
     for name, s in self.cmc.items():
-        ax.plot(s.cmc.index[:20], 100*s.cmc.value[:20], marker='.', ms=4, lw=1, label=f"{name} ({100*s['mAP'].value:.1f})")
+        ax.plot(s.cmc.index[:20], 100*s.cmc.value[:20], marker='.', ms=4, lw=1,
+                label=f"{name} ({100*s['mAP'].value:.1f})")
     ax.set(xlabel='rank', ylabel='queries with a hit, %')
     ax.set_title(self.table.title, fontsize=9)
     ax.legend(fontsize=7, title='row (mAP)', title_fontsize=7, loc='lower right')

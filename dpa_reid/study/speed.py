@@ -50,7 +50,8 @@ def training_step(
 ): # a callable; its `images` is the size of the batch
     "A function that does one training step of `row` on a random batch, as `reid_learner` would."
     r = row.full_recipe(recipe)
-    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False, **r.head()).to(device).train()
+    net = reid_net(arch, n_ids, attention=row.attention, stages=row.stages, pretrained=False,
+                   **r.head()).to(device).train()
     channels_last(net)
     loss = r.loss()
     if compile: net.compile()

@@ -82,7 +82,9 @@ def image_digests(
 )->list: # a digest for each, 32 bytes
     "Digests of the contents of images, in order; raises `DataError` for one that cannot be read."
     def digest(p):
-        try: return bytes.fromhex(file_digest(p)) if load_image is None else hashlib.sha256(load_image(p).contiguous().numpy()).digest()
+        try:
+            if load_image is None: return bytes.fromhex(file_digest(p))
+            return hashlib.sha256(load_image(p).contiguous().numpy()).digest()
         except OSError as e: raise DataError(f"{p}: cannot be read ({e}).") from e
     with ThreadPoolExecutor(n_workers) as ex: return list(ex.map(digest, paths))
 
@@ -127,5 +129,6 @@ def put(self:EmbeddingCache, key, emb, kept):
     if self.folder is None: return
     tensors = dict(emb=emb.contiguous(), kept=torch.as_tensor(kept))
     try:
-        with atomic_path(self.file(key)) as tmp: save_file(tensors, tmp, metadata=dict(key=key, sha256=_tensor_digest(*tensors.values())))
+        with atomic_path(self.file(key)) as tmp:
+            save_file(tensors, tmp, metadata=dict(key=key, sha256=_tensor_digest(*tensors.values())))
     except (OSError, SafetensorError) as e: print(f"{self.file(key)}: the embeddings could not be kept ({e}).")

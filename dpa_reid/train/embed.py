@@ -31,10 +31,12 @@ from .cache import *
 def _check_fit(vectors, rows):
     "Raises `DataError` unless there is one vector for each row and one row for each label."
     if len(vectors) != len(rows):
-        raise DataError(f"There are {len(vectors)} embeddings for {len(rows)} rows: give one for each, in the order of the rows.")
+        raise DataError(f"There are {len(vectors)} embeddings for {len(rows)} rows: give one for each, in the order "
+                        "of the rows.")
     if not len(rows): raise DataError("There are no rows: give one for each image, with its embedding.")
     if rows.index.has_duplicates:
-        raise DataError(f"{int(rows.index.duplicated().sum())} rows have a label that another row has too, such as {rows.index[rows.index.duplicated()][0]}: "
+        raise DataError(f"{int(rows.index.duplicated().sum())} rows have a label that another row has too, such as "
+                        f"{rows.index[rows.index.duplicated()][0]}: "
                         "use `df.reset_index(drop=True)`.")
 
 # %% ../../nbs/train/08_embed.ipynb #433d0551
@@ -57,7 +59,9 @@ def take(self:Embeddings,
 )->Tensor: # (len(rows), D)
     "The vectors of `rows`; raises `DataError` for rows that were not embedded."
     at = self.rows.index.get_indexer(rows.index)
-    if (at < 0).any(): raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is {rows.index[at < 0][0]}: embed them too.")
+    if (at < 0).any():
+        raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is "
+                        f"{rows.index[at < 0][0]}: embed them too.")
     return self.vectors[torch.from_numpy(at)]
 
 # %% ../../nbs/train/08_embed.ipynb #8f7fc41f
@@ -81,9 +85,11 @@ class Embedder:
         self.net, self.load_image, self.cache = net, load_image, EmbeddingCache(cache)
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))
         self.mean, self.std = mean or config.get('mean', imagenet_stats[0]), std or config.get('std', imagenet_stats[1])
-        self.bs, self.num_workers, self.dtype, self.progress, self.verify, self.name = bs, num_workers, dtype, progress, verify, name
+        self.bs, self.num_workers, self.dtype = bs, num_workers, dtype
+        self.progress, self.verify, self.name = progress, verify, name
         check_min(bs=bs, size=self.size)
-    def __repr__(self): return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
+    def __repr__(self):
+        return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
 
 # %% ../../nbs/train/08_embed.ipynb #008f5833
 @patch(as_prop=True)
@@ -145,7 +151,8 @@ def _decodable(self:Embedder, images):
     "Which images can be decoded (N,); raises `DataError` for files that are missing, and where none can."
     files = [im for im in images if not isinstance(im, Image.Image)]
     if self.load_image is not None or not self.verify or not files: return np.ones(len(images), bool)
-    if gone := missing_files(files): raise DataError(f"{len(gone)} of {len(files)} image files are missing: {first_few(gone)}.")
+    if gone := missing_files(files):
+        raise DataError(f"{len(gone)} of {len(files)} image files are missing: {first_few(gone)}.")
     ok = np.array([isinstance(im, Image.Image) for im in images])
     ok[~ok] = parallel(is_decodable, files, n_workers=n_cores(), threadpool=True, progress=False)
     if ok.any(): return ok
@@ -156,7 +163,8 @@ def _decodable(self:Embedder, images):
 def _key(self:Embedder, images):
     "A digest of all that the embeddings of image files depend on."
     dtype = fast_dtype(self.device) if self.dtype is None else self.dtype
-    how = [net_fingerprint(self.net), self.size, [list(map(float, s)) for s in (self.mean, self.std)], str(dtype), self.device.type, versions()]
+    how = [net_fingerprint(self.net), self.size, [list(map(float, s)) for s in (self.mean, self.std)], str(dtype),
+           self.device.type, versions()]
     read = self.load_image and partial(self.load_image, size=self.size)
     code = [code_text(o) for o in (augment, Embedder)]
     what = [how, code, [d.hex() for d in image_digests(images, read)]]
@@ -178,7 +186,8 @@ def __call__(self:Embedder,
         vectors = self._vectors([im for im, k in zip(images, kept) if k])
         if key: self.cache.put(key, vectors, kept)
     left_out = rows.index[~kept].tolist()
-    if left_out: print(f"left out {len(left_out)} of {len(rows)} images that cannot be decoded: {first_few(rows.path[~kept])}")
+    if left_out:
+        print(f"left out {len(left_out)} of {len(rows)} images that cannot be decoded: {first_few(rows.path[~kept])}")
     return Embeddings(vectors, rows[kept], left_out)
 
 # %% ../../nbs/train/08_embed.ipynb #12a4ebb0
@@ -188,10 +197,12 @@ def _own_attention(folder, attention):
     name = spec.get('callable') if isinstance(spec, dict) else None
     if not isinstance(name, str) or name in known_layers(): return None
     if attention is None:
-        raise ModelError(f"{folder}: its attention {name} is not part of the library. Name the class with --module, such as "
+        raise ModelError(f"{folder}: its attention {name} is not part of the library. Name the class with --module, "
+                         "such as "
                          f"--module my_package.attention:{name.rpartition('.')[2]}; in Python, pass it as `attention`.")
     if not isinstance(attention, type) or to_spec(attention)['callable'] == name: return attention
-    return partial(attention, *from_spec(spec.get('args', [])), **from_spec(spec.get('kwargs', {})))       # the same class under the name of another module
+    # the same class under the name of another module
+    return partial(attention, *from_spec(spec.get('args', [])), **from_spec(spec.get('kwargs', {})))
 
 # %% ../../nbs/train/08_embed.ipynb #8829f63e
 @patch(cls_method=True)
@@ -207,6 +218,7 @@ def load(cls:Embedder,
     if absent:
         raise ModelError(f"{folder}: model.json does not say the {' and '.join(absent)} of its images. "
                          "Save it with `learn.save_model`, or give `save_net` these.")
-    self = cls(net, meta['size'], meta['mean'], meta['std'], **{'cache': Path(folder)/'cache', 'name': Path(folder).name, **kwargs})
+    self = cls(net, meta['size'], meta['mean'], meta['std'],
+               **{'cache': Path(folder)/'cache', 'name': Path(folder).name, **kwargs})
     self.meta = meta
     return self

@@ -30,13 +30,15 @@ def ranking_options(
 )->dict: # the options as plain data
     "How the gallery is ranked; raises `ReIDError` for options that do not go together."
     if alpha and not expand: raise ReIDError("--alpha weighs the neighbors that --expand takes in: give both.")
-    if camaware and not (rerank or expand): raise ReIDError("--camaware is for --rerank and --expand: give one of them.")
+    if camaware and not (rerank or expand):
+        raise ReIDError("--camaware is for --rerank and --expand: give one of them.")
     return dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
 
 # %% ../../nbs/train/09_evaluate.ipynb #8337b5b7
 def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False):
     "The queries, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
-    if camaware and q_junk is None: raise ReIDError("camera-aware ranking needs cameras, and this protocol knows none. Leave out --camaware.")
+    if camaware and q_junk is None:
+        raise ReIDError("camera-aware ranking needs cameras, and this protocol knows none. Leave out --camaware.")
     cams = dict(q_junk=q_junk, g_junk=g_junk) if camaware else {}
     if expand: q = expand_queries(q, g, expand, alpha, **cams)
     return q, k_reciprocal(q, g, **cams) if rerank else None
@@ -67,7 +69,8 @@ class Evaluation:
     metric:str='cosine' # or 'euclidean'
     name:str='' # of the model, for comparisons
     seen:dict=None # what of the test the network was trained on; None where that cannot be known
-    source:dict=None # the model that made the embeddings, and the images that were left out; None for embeddings of no saved model
+    # the model that made the embeddings, and the images that were left out; None for embeddings of no saved model
+    source:dict=None
 
 # %% ../../nbs/train/09_evaluate.ipynb #6daa3ccd
 def _splits(df, protocol):
@@ -88,7 +91,8 @@ def evaluate(
     how = ranking_options(**ranking)
     splits = _splits(embeddings.rows if df is None else df, protocol)
     repeats = [score_split(embeddings, s, metric=metric, **how) for s in splits]
-    return Evaluation(embeddings, splits, repeats, how, protocol if isinstance(protocol, Protocol) else None, metric, name)
+    return Evaluation(embeddings, splits, repeats, how,
+                      protocol if isinstance(protocol, Protocol) else None, metric, name)
 
 # %% ../../nbs/train/09_evaluate.ipynb #8000d7c9
 @patch(as_prop=True)
@@ -147,8 +151,9 @@ def facts(self:Evaluation)->str:
     s = self.splits[0]
     sides = f"{len(s.query):,} queries against {len(s.gallery):,} gallery images"
     if s.query is s.gallery: sides = f"Each of {len(s.query):,} images against all others"
-    rule = 'nothing is junk' if s.junk is None else f"a gallery image of the query's vehicle with the same {s.junk} is junk"
-    rule = 'every other image counts' if s.junk == 'image' else rule
+    rule = f"a gallery image of the query's vehicle with the same {s.junk} is junk"
+    if s.junk is None: rule = 'nothing is junk'
+    if s.junk == 'image': rule = 'every other image counts'
     repeats = '' if len(self.splits) == 1 else f' The first of {len(self.splits)} repeats.'
     return f"{sides}, {s.df.pid.iloc[s.query].nunique():,} identities, {self.metric} distance; {rule}.{repeats}"
 
@@ -166,7 +171,8 @@ def _repr_markdown_(self:Evaluation):
 def _check_same(self:Evaluation, other):
     "Raises `ReIDError` unless `other` has the same queries, the same gallery in any order, and the same junk in each repeat."
     if len(self.splits) != len(other.splits):
-        raise ReIDError(f"One model has {len(self.splits)} repeats of the gallery and the other {len(other.splits)}: evaluate both on the same repeats.")
+        raise ReIDError(f"One model has {len(self.splits)} repeats of the gallery and the other {len(other.splits)}: "
+                        "evaluate both on the same repeats.")
     for a, b, s, t in zip(self.splits, other.splits, self.repeats, other.repeats): _check_same_split(a, b, s, t)
 
 # %% ../../nbs/train/09_evaluate.ipynb #a01fcf8d
@@ -175,12 +181,15 @@ def _check_same_split(a, b, a_scores, b_scores):
     for c in {'path', 'pid'} & set(a.df) & set(b.df):
         x, y = (s.df[c].to_numpy()[s.query] for s in (a, b))
         if len(x) != len(y) or (x != y).any():
-            raise ReIDError(f"The two models were scored on different queries: {len(x)} and {len(y)}, and their {c}s differ. Score both on the same rows.")
+            raise ReIDError(f"The two models were scored on different queries: {len(x)} and {len(y)}, and their {c}s "
+                            "differ. Score both on the same rows.")
     what = a_scores.unlike(b_scores, metric=False)
     if not what and 'path' in a.df and 'path' in b.df:
         differ = set(a.df.path.to_numpy()[a.gallery]) ^ set(b.df.path.to_numpy()[b.gallery])
         what = f'the images in the gallery ({len(differ)} are in one alone)' if differ else ''
-    if what: raise ReIDError(f"The two models differ in {what}, so they cannot be compared. Score both on the same rows under the same protocol.")
+    if what:
+        raise ReIDError(f"The two models differ in {what}, so they cannot be compared. Score both on the same rows "
+                        "under the same protocol.")
 
 # %% ../../nbs/train/09_evaluate.ipynb #21761559
 def _names(a, b):
@@ -204,7 +213,8 @@ def _with_scores(rows, scores):
         v = np.full(len(rows), np.nan)
         v[scores.valid] = getattr(scores, name)
         rows[k] = v
-    rows['first'] = rows['first'].where(rows['first'] < 2**53).astype('Int64')                # beyond: a query counted as missed has no rank
+    # beyond: a query counted as missed has no rank
+    rows['first'] = rows['first'].where(rows['first'] < 2**53).astype('Int64')
     return rows
 
 # %% ../../nbs/train/09_evaluate.ipynb #30ea8e4c
@@ -219,7 +229,8 @@ def _query_rows(split, scores, i):
 @patch(as_prop=True)
 def queries(self:Evaluation)->pd.DataFrame:
     "One row per repeat (`draw`) and query: `ap`, `inp`, `first` (rank of the first positive), `positives`, then the columns of the manifest."
-    table = pd.concat([_query_rows(*r) for r in zip(self.splits, self.repeats, range(len(self.splits)))], ignore_index=True)
+    table = pd.concat([_query_rows(*r) for r in zip(self.splits, self.repeats, range(len(self.splits)))],
+                      ignore_index=True)
     known = self.seen and self.seen['images']
     return table.assign(seen=table.path.isin(self.seen['paths'])) if known else table
 
@@ -236,7 +247,8 @@ def _mean_record(each):
     mean = {k: _mean_entry([d[k] for d in each]) for k in each[0]}
     if len(each) == 1: return mean | dict(n_draws=1)
     numbers = [k for k, v in each[0].items() if isinstance(v, float)]
-    return mean | dict(n_draws=len(each), std={k: float(np.std([d[k] for d in each], ddof=1)) for k in numbers}, draws=each)
+    return mean | dict(n_draws=len(each),
+                       std={k: float(np.std([d[k] for d in each], ddof=1)) for k in numbers}, draws=each)
 
 # %% ../../nbs/train/09_evaluate.ipynb #80b35551
 @patch
@@ -260,7 +272,8 @@ def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for 
     "The scores and all that decided them."
     rows, options = self.splits[0].test, inspect.signature(k_reciprocal).parameters
     k = {n: options[n].default for n in ('k1', 'k2', 'lam')} if self.ranking['rerank'] else {}
-    return dict(**_mean_record([s.to_dict() for s in self.repeats]), intervals=self.intervals().to_dict(), protocol=self._protocol_record(),
+    return dict(**_mean_record([s.to_dict() for s in self.repeats]), intervals=self.intervals().to_dict(),
+                protocol=self._protocol_record(),
                 ranking={**self.ranking, **k}, tpr_at_fpr=self.verification(), n_gallery=len(self.splits[0].gallery),
                 n_ids=int(rows.pid.nunique()), versions=versions())
 
@@ -284,8 +297,10 @@ def _counts(split):
     n = pd.Series(split.n_positives)
     some = n[n > 0]
     return {'queries': len(queries), 'gallery': len(g), 'identities of queries': len(set(queries)),
-            'distractors in the gallery': int((~np.isin(g, queries)).sum()), 'queries without a positive': int((n == 0).sum()),
-            'positives per query, min': int(some.min()), 'positives per query, median': float(some.median()), 'positives per query, max': int(some.max())}
+            'distractors in the gallery': int((~np.isin(g, queries)).sum()),
+            'queries without a positive': int((n == 0).sum()),
+            'positives per query, min': int(some.min()), 'positives per query, median': float(some.median()),
+            'positives per query, max': int(some.max())}
 
 # %% ../../nbs/train/09_evaluate.ipynb #50ee6cdd
 def alternative_protocols(
@@ -295,12 +310,16 @@ def alternative_protocols(
 )->dict: # name -> `Protocol`, the one asked for first
     "The protocol and the field's other conventions for the same images."
     given = set(df.split) >= {'query', 'gallery'} and 'test' not in set(df.split)
-    base = replace(protocol, rule=GivenSplit(), n_repeats=1) if isinstance(protocol.rule, SingleShot) and given else protocol
+    base = replace(protocol, rule=GivenSplit(), n_repeats=1) if isinstance(protocol.rule,
+        SingleShot) and given else protocol
     prefix = '' if isinstance(base.rule, GivenSplit) else f'{protocol.name}, '
-    others = {prefix + p.name: replace(base, junk=p.junk) for p in (cross_camera, cross_view, no_junk) if p.junk != 'view' or 'view' in df}
-    others |= {p.name: p for p in (single_gallery_shot(n_repeats, protocol.seed), single_query_shot(n_repeats, protocol.seed))}
+    others = {prefix + p.name: replace(base, junk=p.junk) for p in (cross_camera, cross_view,
+                                                                    no_junk) if p.junk != 'view' or 'view' in df}
+    others |= {p.name: p for p in (single_gallery_shot(n_repeats, protocol.seed),
+                                   single_query_shot(n_repeats, protocol.seed))}
     same = (protocol.rule, protocol.junk)
-    return {protocol.name: protocol} | {k: p for k, p in others.items() if (p.rule, p.junk) != same and k != protocol.name}
+    return {protocol.name: protocol} | {k: p for k, p in others.items() if (p.rule,
+        p.junk) != same and k != protocol.name}
 
 # %% ../../nbs/train/09_evaluate.ipynb #783e98bb
 @dataclass(eq=False, repr=False)
@@ -308,7 +327,8 @@ class ProtocolReport:
     "What `protocol_report` found."
     protocol:Protocol # the one asked for
     counts:pd.DataFrame # one row per repeat
-    evaluations:dict=field(default_factory=dict) # convention -> `Evaluation`; the one asked for first, empty without embeddings
+    # convention -> `Evaluation`; the one asked for first, empty without embeddings
+    evaluations:dict=field(default_factory=dict)
     not_applicable:dict=field(default_factory=dict) # convention -> why it cannot be applied
 
 # %% ../../nbs/train/09_evaluate.ipynb #3848311c
@@ -365,7 +385,8 @@ def _repr_markdown_(self:ProtocolReport):
     counts = pd.DataFrame([(k, _range(v)) for k, v in self.counts.items()], columns=['', self.protocol.name])
     parts = [self.protocol._repr_markdown_(), md_table(counts)]
     if self.evaluations:
-        parts += ['The same embeddings, in percent:', md_table(self.table), f"Between these conventions mAP moves by {self.spread:.1f} points."]
+        parts += ['The same embeddings, in percent:', md_table(self.table), "Between these conventions mAP moves by "
+                                                                            f"{self.spread:.1f} points."]
     return '\n\n'.join(parts + [f'{k}: not applicable, {why}' for k, why in self.not_applicable.items()])
 
 @patch

@@ -60,7 +60,8 @@ def check(self:Run):
     other = [f"{k} was {before[k]!r}, is {v!r}" for k, v in self.settings.items() if k in before and before[k] != v]
     if not other: return
     kind = 'a finished' if self.is_finished else 'an unfinished'
-    raise ReIDError(f"{self.folder}: {kind} run of other settings is here ({'; '.join(other)}). Use the same, another --out, or --fresh to start over.")
+    raise ReIDError(f"{self.folder}: {kind} run of other settings is here ({'; '.join(other)}). Use the same, "
+                    "another --out, or --fresh to start over.")
 
 # %% ../../nbs/train/10_run.ipynb #94d89c98
 @patch
@@ -68,7 +69,8 @@ def forget(self:Run):
     "Remove all that a run wrote into its folder, and what was made of its network; files of anybody else stay."
     if not (self.folder/'run.json').exists(): return
     for f in ('eval', 'cache', 'rankings'): shutil.rmtree(self.folder/f, ignore_errors=True)
-    for f in ('checkpoint.pth', 'scores.json', 'queries.csv', 'cmc.png', 'ranking.png', 'model.json', 'weights.safetensors', 'run.json'):
+    for f in ('checkpoint.pth', 'scores.json', 'queries.csv', 'cmc.png', 'ranking.png', 'model.json',
+              'weights.safetensors', 'run.json'):
         (self.folder/f).unlink(missing_ok=True)
 
 # %% ../../nbs/train/10_run.ipynb #8272122f
@@ -83,7 +85,8 @@ def begin(self:Run,
     if self.is_finished: return None
     before = self.record if self.checkpoint.exists() else {}
     began = {k: before.get(k, v) for k, v in machine.items()}
-    if began != machine: print(f"{self.folder}: continues as it began, with {', '.join(f'{v} {k}' for k, v in began.items())}")
+    if began != machine:
+        print(f"{self.folder}: continues as it began, with {', '.join(f'{v} {k}' for k, v in began.items())}")
     self._write(**self.settings, **began)
     return began
 
@@ -104,7 +107,8 @@ def fail(self:Run,
     **entries # further entries of `run.json`
 ):
     "Note that the run failed, and why; it can be tried again when the note or the folder is gone."
-    self._write(**{**self.settings, **self.record, **entries, 'error': error, 'failed': time.strftime('%Y-%m-%d %H:%M')})
+    self._write(**{**self.settings, **self.record, **entries, 'error': error,
+                   'failed': time.strftime('%Y-%m-%d %H:%M')})
 
 @patch(as_prop=True)
 def error(self:Run)->str: # None for a run that did not fail

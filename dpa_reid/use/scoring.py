@@ -21,20 +21,22 @@ def seen_in_training(
     meta:dict, # description of a model, as `read_meta` gives it
     images:Images, # the images of the test, and any others of the same vehicles
     rows:pd.DataFrame # query and gallery rows
-)->dict: # `vehicles` of the test that were trained on, by how many `images` of any role, and the `test_images` that show them, with their `paths`; None where it cannot be known
+)->dict: # numbers of known `vehicles`, of their `images`, of `test_images` that show them, and their `paths`; None if unknown
     "Which vehicles of a test the network knows: those with an image, of any role, that it was trained on."
     same = images.df[images.df.pid.isin(rows.pid)]
     known = trained_on(meta, same, images.load_image)
     if known is None: return None
     shown = rows[rows.pid.isin(same.pid[known])]
-    return dict(images=int(known.sum()), vehicles=int(shown.pid.nunique()), test_images=len(shown), paths=shown.path.tolist())
+    return dict(images=int(known.sum()), vehicles=int(shown.pid.nunique()), test_images=len(shown),
+                paths=shown.path.tolist())
 
 # %% ../../nbs/use/02_scoring.ipynb #a1fdb16c
 def _check_unseen(model, seen, rows, allow_seen):
     "Raises `ReIDError` where the network was trained on vehicles of the test."
     if not seen or not seen['images'] or allow_seen: return
     raise ReIDError(f"{model}: was trained on {seen['vehicles']} of the {rows.pid.nunique()} vehicles of this test "
-                    f"({seen['test_images']} of {len(rows)} test images show them), so its score would say nothing of other vehicles. "
+                    f"({seen['test_images']} of {len(rows)} test images show them), so its score would say nothing "
+                    "of other vehicles. "
                     "Score it on others, or pass --allow-seen, which marks the score.")
 
 # %% ../../nbs/use/02_scoring.ipynb #42b38663

@@ -25,8 +25,10 @@ from ..insight.report import *
 def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers):
     "Loaders and `Learner` of a run; `df` is the manifest with the roles of the protocol's first repeat."
     starts = dict(arch=arch, weights=weights) if pretrained or weights else {}
-    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, load_image=images.load_image, junk=protocol.junk, verify=False)
-    return reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained, weights=weights, junk=protocol.junk)
+    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, load_image=images.load_image,
+                     junk=protocol.junk, verify=False)
+    return reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained,
+                        weights=weights, junk=protocol.junk)
 
 # %% ../../nbs/use/01_training.ipynb #bd75d18c
 def _data_record(images, data):
@@ -50,17 +52,21 @@ def train_run(
     bar:bool=False, # show bars
     keep:bool=False, # keep the checkpoint of the finished run
     eval_every:int=1, # epochs between two scorings
-    before:Callable=None # called with the `Learner` and the manifest before training; returns further entries of `scores.json`
+    # called with the `Learner` and the manifest before training; returns further entries of `scores.json`
+    before:Callable=None
 )->Evaluation:
     "Trains, from the last epoch of an interrupted run; writes the model folder, scores and pictures there. Raises as what it calls."
     set_seed(seed)
-    t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)            # decoded once, for training and scoring alike
-    learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers)
+    # decoded once, for training and scoring alike
+    t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
+    learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
+                         weights, seed, workers)
     print(input_line(learn.model))
     more = before(learn, data) if before else {}
     pictures = RankingLists(run.folder/'rankings', every=eval_every*max(1, recipe.epochs//(5*eval_every)))
     run.train(learn, cbs=[EpochLines(), pictures], bar=bar, eval_every=eval_every)
-    embedder = Embedder(learn.model, load_image=images.load_image, num_workers=workers, progress=bar, verify=False, name=run.folder.name)
+    embedder = Embedder(learn.model, load_image=images.load_image, num_workers=workers, progress=bar, verify=False,
+                        name=run.folder.name)
     result = embedder.evaluate(data, protocol)
     record = dict(recipe=recipe.to_dict(), data=_data_record(images, data), seconds=round(time.time()-t, 1))
     write_scores(result, run.folder, **record, **more)

@@ -17,7 +17,8 @@ from ..train.embed import Embeddings
 def _check_once(names, what, where):
     "Raises `DataError` for file names that occur twice."
     if not names.has_duplicates: return
-    raise DataError(f"The {what} {where} have {first_few(names[names.duplicated()].unique())} more than once: a submission numbers "
+    raise DataError(f"The {what} {where} have {first_few(names[names.duplicated()].unique())} more than once: a "
+                    "submission numbers "
                     "images by file name, so each must occur once.")
 
 def _file_names(paths): return pd.Index([Path(str(p)).name for p in paths])
@@ -26,21 +27,26 @@ def _file_names(paths): return pd.Index([Path(str(p)).name for p in paths])
 def _places(names, order, what, n):
     "The place in `order` (None: the order of `names`) of each of the `n` names, by file name; raises `DataError` unless they match one to one."
     names = _file_names(names)
-    if len(names) != n: raise DataError(f"There are {n} {what} embeddings and {len(names)} {what} names: give one for each embedding.")
+    if len(names) != n:
+        raise DataError(f"There are {n} {what} embeddings and {len(names)} {what} names: give one for each embedding.")
     _check_once(names, what, 'names')
     if order is None: return np.arange(n)
     order = _file_names(order)
     _check_once(order, what, 'order')
     for extra, problem in ((order.difference(names), 'of the official order have no embedding'),
                            (names.difference(order), 'have an embedding and are not in the official order')):
-        if len(extra): raise DataError(f"{len(extra)} {what} images {problem}: {first_few(extra)}. Embed exactly the images of `{what}_order`.")
+        if len(extra):
+            raise DataError(f"{len(extra)} {what} images {problem}: {first_few(extra)}. Embed exactly the images of "
+                            f"`{what}_order`.")
     return order.get_indexer(names)
 
 # %% ../../nbs/use/03_vrai_submission.ipynb #fed5cfe9
 def _blocks(distances, n):
     "The blocks, checked to have `n` columns."
     for d in distances:
-        if d.shape[1] != n: raise DataError(f"A block of distances has {d.shape[1]} columns and there are {n} gallery images: give one column for each image, in order.")
+        if d.shape[1] != n:
+            raise DataError(f"A block of distances has {d.shape[1]} columns and there are {n} gallery images: give "
+                            "one column for each image, in order.")
         yield d
 
 # %% ../../nbs/use/03_vrai_submission.ipynb #77f2e9e2
@@ -54,14 +60,18 @@ def write_vrai_submission(
     gallery_order=None, # `gallery_order` of the annotation pickle; None likewise
     k:int=1000, # ranked images per query, as the authors' script has it; all images where the gallery is smaller
     metric:str='cosine', # 'cosine' or 'euclidean'
-    distances=None, # iterable of blocks (b, G) of re-ranked distances of consecutive queries, such as a `KReciprocal`, to rank by instead
+    # iterable of blocks (b, G) of re-ranked distances of consecutive queries, such as a `KReciprocal`, to rank by instead
+    distances=None,
     progress:bool=False # show a progress bar over the search
 )->Path: # `file`
     "Writes the rankings of VRAI's hidden test set as its random_evaluation.py does; what the server does beyond that is not documented. Raises `DataError` for names that do not fit, `ReIDError` for embeddings that cannot be ranked."
     qp, gp = _places(q_names, query_order, 'query', len(q)), _places(g_names, gallery_order, 'gallery', len(g))
     k = min(k, len(g))
-    _, idx = nearest(q, g, k, metric, progress=progress) if distances is None else nearest_in(_blocks(distances, len(g)), k)
-    if len(idx) != len(q): raise DataError(f"The distances have {len(idx)} rows and there are {len(q)} queries: give one row for each query, in order.")
+    _, idx = nearest(q, g, k, metric,
+                     progress=progress) if distances is None else nearest_in(_blocks(distances, len(g)), k)
+    if len(idx) != len(q):
+        raise DataError(f"The distances have {len(idx)} rows and there are {len(q)} queries: give one row for each "
+                        "query, in order.")
     ans = gp[idx.cpu().numpy()][np.argsort(qp)]
     with atomic_path(file) as tmp, open(tmp, 'w') as f:
         f.write('{"reid_result": [')
@@ -75,7 +85,8 @@ def hidden_test(
 )->pd.DataFrame: # its hidden test rows in the official order; `split` is their role, `listed` how many have that role
     "The query and gallery of a test whose identities are hidden; raises `DataError` where the manifest has none."
     if 'role' not in df or 'order' not in df or df.role.isna().all():
-        raise DataError("the manifest has no rows with a role and a place in the official order, so nothing of it can be submitted. "
+        raise DataError("the manifest has no rows with a role and a place in the official order, so nothing of it "
+                        "can be submitted. "
                         "Read the official VRAI with `read_vrai`; its older release has no hidden test.")
     rows = df[df.role.notna()]
     rows = rows.assign(split=rows.role.astype(str), order=rows.order.astype('int64'))
@@ -89,7 +100,8 @@ def _in_order(rows, role):
     listed = rows.listed.iloc[0] if len(rows) else 1
     lost = sorted(set(range(listed)) - set(rows.order))
     if not lost: return rows
-    raise DataError(f"{len(lost)} {role} images of the official order have no embedding, the first is number {lost[0]}. "
+    raise DataError(f"{len(lost)} {role} images of the official order have no embedding, the first is number "
+                    f"{lost[0]}. "
                     "Was an image left out that cannot be decoded? Copy it again.")
 
 # %% ../../nbs/use/03_vrai_submission.ipynb #8c0a6008
