@@ -26,7 +26,7 @@ class Run:
         folder, # where it is kept, made when it begins
         settings:dict # what was asked for, as plain data
     ): self.folder, self.settings = Path(folder), json.loads(json.dumps(settings))
-    def __repr__(self): return f"Run({self.folder}, {'finished' if self.is_finished else 'not finished'})"
+    def __repr__(self): return f"Run({self.folder.name}, {'finished' if self.is_finished else 'not finished'})"
 
 # %% ../../nbs/train/10_run.ipynb #c052993b
 @patch(as_prop=True)
