@@ -10,8 +10,9 @@ from functools import partial
 from fastai.vision.all import *
 
 # %% ../nbs/cli/05_all.ipynb #3dc8b28a
-from .core import *
-from .compute import *
+from .core import (
+    ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
+from .compute import fast_dtype, channels_last, set_threads, open_image
 from .synth.drawing import synth_uav, read_mask, benchmarks, draw_benchmark
 from .data.datasets.base import *
 from .data.datasets.known import *
@@ -20,54 +21,56 @@ from .layers.pooling import *
 from .layers.odconv import *
 from .layers.dpa import *
 from .layers.attention import *
-from .models.backbone import *
+from .models.backbone import Body, make_body
 from .models.head import *
-from .models.net import *
-from .data.manifest import *
-from .data.protocol import *
-from .data.splitfile import *
-from .data.images import *
-from .data.sampler import *
-from .data.augment import *
-from .data.block import *
+from .models.net import ReIDNet, reid_net, reid_splitter, save_net, read_meta, load_net, load_released
+from .data.manifest import (
+    manifest_columns, split_names, read_manifest, save_manifest, drop_unreadable, manifest_warnings, split_summary)
+from .data.protocol import (
+    cross_camera, cross_view, no_junk, GivenSplit, Protocol, Split, each_against_all, SingleShot,
+    single_gallery_shot, single_query_shot, HeldOutIds, held_out, default_protocol, roles_for, show_roles)
+from .data.splitfile import save_split, load_split, check_split
+from .data.images import Images, open_images
+from .data.sampler import PKDataLoader
+from .data.augment import no_augs, read_image, random_erasing, reid_tfms
+from .data.block import reid_dls, query_gallery_dl
 from .data.pack import *
-from .data.duplicates import *
-from .data.findings import *
-from .data.table_checks import *
-from .data.image_checks import *
-from .data.check import *
+from .data.duplicates import inspect_image, near_duplicates, inspect_images
+from .data.findings import Finding, Findings
+from .data.check import check_dataset
 from .train.losses.identity import *
 from .train.losses.triplet import *
 from .train.losses.cosine import *
 from .train.losses.combined import *
-from .scores.distance import *
+from .scores.distance import nearest, ranked_neighbors, by_faiss
 from .scores.rerank import *
-from .scores.metrics import *
+from .scores.metrics import retrieval_measures, RetrievalScores, hit_at_k, plot_cmc, evaluate_retrieval
 from .scores.verification import *
-from .scores.intervals import *
-from .train.schedule import *
-from .train.validation import *
+from .scores.intervals import Intervals, Variance, intervals, Comparison, compare
+from .train.schedule import cosine_decay, step_decay, WarmupDecay
+from .train.validation import retrieval_metrics
 from .train.callbacks import *
-from .train.recipes import *
-from .train.learner import *
-from .train.cache import *
+from dpa_reid.train.recipes import (
+    veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe, Recipe,
+    recipe_table)
+from .train.learner import reid_learner
 from .train.embed import *
-from .train.evaluate import *
-from .train.run import *
+from .train.evaluate import Evaluation, evaluate, alternative_protocols, ProtocolReport, protocol_report
+from .train.run import Run, EpochLines
 from .insight.ranking_lists import *
 from .insight.mistakes import *
-from .insight.breakdowns import *
+from .insight.breakdowns import Breakdown, by_column, groupable_columns
 from .insight.embedding_map import *
 from .insight.gradcam import *
 from .insight.report import *
-from .study.rows import *
+from .study.rows import AblationRow, AblationTable
 from .study.paper_tables import *
-from .study.ablation import *
+from .study.ablation import Study, TrainTimer, SkipValidation
 from .study.results import *
 from .study.probes import *
-from .study.speed import *
+from .study.speed import step_speed
 from .use.training import *
-from .use.scoring import *
+from .use.scoring import evaluate_model
 from .use.vrai_submission import *
 
 # %% ../nbs/cli/05_all.ipynb #b8900c6d
