@@ -30,7 +30,8 @@ def fast_dtype(
     device = torch.device(default_device() if device is None else device)
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == 'cuda' else device.type == 'cpu' and _cpu_has_bf16()
     if native: return torch.bfloat16
-    return torch.float16 if device.type == 'cuda' and torch.cuda.get_device_capability(device) >= (7, 0) else torch.float32
+    has_tensor_cores = device.type == 'cuda' and torch.cuda.get_device_capability(device) >= (7, 0)
+    return torch.float16 if has_tensor_cores else torch.float32
 
 # %% ../nbs/core/02_compute.ipynb #6d482be1
 def autocast(
@@ -131,7 +132,8 @@ def _refuse(im):
     if n > max_pixels():
         raise DataError(f"it has {n:,} pixels and {max_pixels():,} are allowed; "
                         "make it smaller, or set the environment variable DPA_REID_MAX_PIXELS")
-    if im.format not in _formats: raise DataError(f"it is a {im.format} file, not {first_few(sorted(_formats), 20)}; save it as PNG")
+    if im.format not in _formats:
+        raise DataError(f"it is a {im.format} file, not {first_few(sorted(_formats), 20)}; save it as PNG")
 
 @contextmanager
 def open_image(
@@ -153,9 +155,11 @@ def rgb_image(
 )->Image.Image: # RGB, 8 bits a channel
     "The image as RGB, with the upper 8 of 16 bits; raises `DataError` for a mode whose range is not known. Transparency is dropped."
     if im.mode == 'RGB': return im
-    deep = im.mode.startswith('I;16') or im.mode == 'I' and im.format in ('PNG', 'PPM')      # these two hold 16 bits as 32
+    # these two hold 16 bits as 32
+    deep = im.mode.startswith('I;16') or im.mode == 'I' and im.format in ('PNG', 'PPM')
     if deep: return Image.fromarray((np.asarray(im) >> 8).astype(np.uint8)).convert('RGB')
     if im.mode in ('I', 'F'):
-        raise DataError(f"its pixels are of mode {im.mode}, {'fractions' if im.mode == 'F' else '32-bit numbers'} of unknown range; "
+        raise DataError(f"its pixels are of mode {im.mode}, {'fractions' if im.mode == 'F' else '32-bit numbers'} of "
+                        "unknown range; "
                         "scale them to 8 bits and save it again")
     return im.convert('RGB')

@@ -67,7 +67,8 @@ def md_table(
 # %% ../nbs/core/01_core.ipynb #751b2de6
 def versions()->dict: # library -> version
     "The versions of this library, of those it computes with, and of Python."
-    return {n: version(n) for n in ('dpa_reid', 'torch', 'torchvision', 'timm', 'fastai')} | dict(python=platform.python_version())
+    packages = ('dpa_reid', 'torch', 'torchvision', 'timm', 'fastai')
+    return {n: version(n) for n in packages} | dict(python=platform.python_version())
 
 # %% ../nbs/core/01_core.ipynb #ff2b051a
 def _digest(path):
@@ -85,7 +86,8 @@ def file_digest(
     "SHA-256 of a file's bytes, read once per process as long as the file stays as it is; raises `OSError` where it cannot be read."
     s = os.stat(path)
     changed = max(s.st_mtime_ns, s.st_ctime_ns)
-    if time.time_ns() - changed < 2_000_000_000: return _digest(path)      # could change again within one tick of the disk's clock
+    # could change again within one tick of the disk's clock
+    if time.time_ns() - changed < 2_000_000_000: return _digest(path)
     return _kept_digest(str(path), s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 # %% ../nbs/core/01_core.ipynb #0755f45f
@@ -115,11 +117,14 @@ def data_checksum(
     root='' # the folder from which relative paths start; '' for the current one
 )->str: # 64 hexadecimal digits
     "SHA-256 of the manifest's rows and image bytes, in row order, wherever the files lie; a `DataError` names a column or file that is not there."
-    if lacks := [c for c in ('path', 'pid', 'camid', 'split') if c not in df]: raise DataError(f'data_checksum: the manifest lacks {first_few(lacks)}; it has {first_few(df.columns, 8)}.')
+    if lacks := [c for c in ('path', 'pid', 'camid', 'split') if c not in df]:
+        raise DataError(f'data_checksum: the manifest lacks {first_few(lacks)}; it has {first_few(df.columns, 8)}.')
     total = hashlib.sha256()
     for path, *row in zip(df['path'], df['pid'], df['camid'], df['split']):
         try: image = file_digest(Path(root, path))
-        except OSError: raise DataError(f'data_checksum: {Path(root, path)} cannot be read as a file; give absolute paths, as `read_manifest` does, or the folder they start from as `root`.') from None
+        except OSError:
+            raise DataError(f'data_checksum: {Path(root, path)} cannot be read as a file; give absolute paths, as '
+                            '`read_manifest` does, or the folder they start from as `root`.') from None
         total.update(repr((*map(str, row), image)).encode())
     return total.hexdigest()
 
@@ -140,7 +145,8 @@ def atomic_path(
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.stem}.{os.getpid()}.{os.urandom(3).hex()}{path.suffix}')
     tmp.touch()
-    mode = tmp.stat().st_mode                       # what a new file of this user gets; some writers make theirs private
+    # what a new file of this user gets; some writers make theirs private
+    mode = tmp.stat().st_mode
     tmp.unlink()
     try:
         yield tmp
@@ -169,9 +175,11 @@ def fit_state(
     "`load_state_dict`, with any difference in names or shapes as a `ModelError` that lists the first few. A missing `num_batches_tracked` is no difference."
     mine = net.state_dict()
     lacks = {k for k in mine.keys() - state.keys() if not k.endswith('num_batches_tracked')}
-    shapes = {f'{k} ({tuple(state[k].shape)} there, {tuple(mine[k].shape)} here)' for k in mine.keys() & state.keys() if mine[k].shape != state[k].shape}
+    shapes = {f'{k} ({tuple(state[k].shape)} there, {tuple(mine[k].shape)} here)' for k in mine.keys() & state.keys()
+            if mine[k].shape != state[k].shape}
     for what, ks in [('lacks', lacks), ('has unknown', state.keys() - mine.keys()), ('has other shapes for', shapes)]:
-        if ks: raise ModelError(f"{where} does not fit this {type(net).__name__}: it {what} {first_few(sorted(ks))}. {hint}".rstrip())
+        if ks:
+            raise ModelError(f"{where} does not fit this {type(net).__name__}: it {what} {first_few(sorted(ks))}. {hint}".rstrip())
     net.load_state_dict(state, strict=False)
     return net
 
@@ -188,4 +196,5 @@ class ReIDOutput(fastuple):
     def emb(self): return self[1]
     @property
     def logits(self): return self[2]
-    def __repr__(self): return f"ReIDOutput(feat={tuple(self.feat.shape)}, emb={tuple(self.emb.shape)}, logits={tuple(self.logits.shape)})"
+    def __repr__(self):
+        return f"ReIDOutput(feat={tuple(self.feat.shape)}, emb={tuple(self.emb.shape)}, logits={tuple(self.logits.shape)})"

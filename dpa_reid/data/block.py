@@ -77,7 +77,8 @@ def _check_scorable(df, junk):
                         f"it has {first_few(df.columns, 12)}. Add it, or give `junk=None`.")
     if count_pairs(df, junk).positives.any(): return
     other, also = (f' under another {junk}', f' and {junk}') if junk else ('', '')
-    raise DataError(f"none of the {n} queries has a gallery image of the same identity{other}, so nothing could be scored. "
+    raise DataError(f"none of the {n} queries has a gallery image of the same identity{other}, so nothing could be "
+                    "scored. "
                     f"Check pid{also}; `junk=None` leaves nothing out, "
                     "`query_gallery_dl(..., answerable=False)` embeds images that cannot be scored.")
 
@@ -108,7 +109,8 @@ def reid_dls(
     num_workers:int=0, # loader processes
     verify:bool=True, # decode every image file once and leave out those that cannot be decoded, with a message
     load_image=None, # of (path, size): a byte tensor (3, *size); None reads files
-    junk:str='camid', # gallery images with the query's pid and its value in this column are not scored; None for nothing
+    # gallery images with the query's pid and its value in this column are not scored; None for nothing
+    junk:str='camid',
     device=None, # None for fastai's default
     path='.', # folder of a `Learner` made from these
     **kwargs
@@ -230,7 +232,8 @@ def query_gallery_dl(
     num_workers:int=0, # loader processes
     verify:bool=True, # leave out image files that cannot be decoded, with a message
     load_image=None, # of (path, size): a byte tensor (3, *size); None reads files
-    junk:str='camid', # gallery images with the query's pid and its value in this column are not scored; None for nothing
+    # gallery images with the query's pid and its value in this column are not scored; None for nothing
+    junk:str='camid',
     device=None, # None for fastai's default
     stats=imagenet_stats, # mean and deviation of RGB in [0, 1] that the network was trained with
     answerable:bool=True # must a query have a positive in the gallery? False where identities are hidden

@@ -32,7 +32,8 @@ def _phash_code(
 def _orientation(im):
     "The EXIF orientation of an image, 1 to 8; 1 also where its EXIF cannot be read."
     try: turn = im.getexif().get(0x0112, 1)
-    except Exception: return 1                                             # the picture is fine, its EXIF may hold anything
+    # the picture is fine, its EXIF may hold anything
+    except Exception: return 1
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 def _inspect_opened(im, digest):
@@ -156,7 +157,8 @@ def near_duplicates(
     "Pairs of codes at most `most` of 256 bits apart; certain to find those that differ in at most 7 of the 64 lowest frequencies."
     codes = np.ascontiguousarray(codes, np.uint8).reshape(-1, 32)
     out, seen, budget = [np.zeros((0, 3), np.int64)], np.zeros(len(codes), np.int64), _Budget(work)
-    limit = len(codes) if each is None else each                          # no image has more pairs than there are images
+    # no image has more pairs than there are images
+    limit = len(codes) if each is None else each
     for i, j, d in _near_rows(codes, most, budget):
         keep = (seen[i] < limit) | (seen[j] < limit)
         if wanted is not None: keep[keep] = wanted(i[keep], j[keep])
@@ -168,7 +170,8 @@ def near_duplicates(
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], bool(budget.left >= 0 and (seen < limit).all())
 
 # %% ../../nbs/data/08_duplicates.ipynb #e54c69be
-def _ignore_interrupt(): signal.signal(signal.SIGINT, signal.SIG_IGN)      # Ctrl-C is for the parent, which ends its workers
+# Ctrl-C is for the parent, which ends its workers
+def _ignore_interrupt(): signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 def _map_processes(f, items, n_workers):
     "`f` of each item, in order, over processes; closing the generator ends them."
@@ -185,7 +188,8 @@ def _map_processes(f, items, n_workers):
 # %% ../../nbs/data/08_duplicates.ipynb #5709ebbc
 def inspect_images(
     paths, # image files
-    n_workers:int=None, # processes; None for one per processor, or for none but this one where there are fewer than 1,000 files
+    # processes; None for one per processor, or for none but this one where there are fewer than 1,000 files
+    n_workers:int=None,
     progress:bool=True # show a bar
 )->pd.DataFrame: # one row per file, columns as `ImageInfo`
     "`inspect_image` of every file, each read once; raises `ReIDError` where a worker dies."

@@ -199,10 +199,12 @@ def _near_copies(context):
         at_least, more = 'at least ', ' There are so many that only the first of each image are listed.'
     for kind, d in context.copies.groupby('what', sort=False):
         rows = list(zip(context.df.path[d.a], context.df.path[d.b]))
-        few = [f'{context.short([p])} and {context.short([q])} ({n} bits apart)' for (p, q), n in zip(rows[:2], d.distance)]
+        few = [f'{context.short([p])} and {context.short([q])} ({n} bits apart)'
+                for (p, q), n in zip(rows[:2], d.distance)]
         found = f"{at_least}{plural(len(d), 'pair')} {verb(len(d), 'looks', 'look')} alike, {places[kind]}"
         yield Finding.warning(f'near copy, {kind}', rows, found=f"{found}: {first_few(few + rows[2:], 2)}.{more}",
-                              remedy="Look at them with `findings.show_pairs()`: consecutive frames and copies make a test easy.")
+                              remedy="Look at them with `findings.show_pairs()`: consecutive frames and copies make "
+                                     "a test easy.")
 
 # %% ../../nbs/data/13_image_checks.ipynb #f8bf8f59
 image_checks = (_pack, _unreadable, _blank, _same_file, _near_copies, _sizes, _odd_sizes, _modes, _deep_pixels,

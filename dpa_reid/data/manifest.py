@@ -133,7 +133,8 @@ def check_unique_paths(
     for column, found in _one_of_each.items():
         n = df.groupby(path)[column].nunique()
         several = n.index[n > 1]
-        if len(several): raise DataError(f"{where}: {len(several)} image files are {found}: {first_few(several)}. Keep each in one.")
+        if len(several):
+            raise DataError(f"{where}: {len(several)} image files are {found}: {first_few(several)}. Keep each in one.")
     return df
 
 # %% ../../nbs/data/01_manifest.ipynb #9abf4b9b

@@ -31,7 +31,8 @@ def manifest_to_json(
 )->str: # JSON
     "A manifest as text: its columns as lists, with their types; raises `DataError` where two columns have one name."
     if not df.columns.is_unique:
-        raise DataError(f"the manifest has more than one column {first_few(df.columns[df.columns.duplicated()])}. Rename or drop one.")
+        raise DataError(f"the manifest has more than one column {first_few(df.columns[df.columns.duplicated()])}. "
+                        "Rename or drop one.")
     types = {c: str(t) for c, t in df.dtypes.items()}
     return json.dumps(dict(columns=df.to_dict('list'), types=types), default=_plain)
 
@@ -50,7 +51,8 @@ def manifest_from_json(
     o = json.loads(text)
     df = pd.DataFrame(o['columns'])
     types = {c: t for c, t in o['types'].items() if t not in ('object', 'str', 'string') and str(df[c].dtype) != t}
-    odd = [t for t in types.values() if not _types.fullmatch(t)]           # 'S1000000000' would ask for a gigabyte per row
+    # 'S1000000000' would ask for a gigabyte per row
+    odd = [t for t in types.values() if not _types.fullmatch(t)]
     if odd: raise ValueError(f"unknown column type {odd[0][:40]}")
     return df.astype(types)
 
@@ -114,7 +116,8 @@ def pack_images(
     size=(256, 256), # height and width in pixels, or one number for both
     n_workers:int=None, # threads; None for one per processor
     progress:bool=True, # show a bar
-    dataset:str=None # name of the data set, such as `detect_dataset(folder).name`: decides the usual protocol; None for your own
+    # name of the data set, such as `detect_dataset(folder).name`: decides the usual protocol; None for your own
+    dataset:str=None
 )->'Pack': # the pack, opened
     "Write all images of a manifest, decoded and resized, and the manifest itself into one file; raises `DataError` if that is impossible."
     df, size = check_files(check_columns(df)).reset_index(drop=True), _check_size(size)
@@ -145,9 +148,11 @@ def _check_content(file, c):
     kind, size, n = c.meta['kind'], list(c.meta['size']), c.meta['count']
     if not isinstance(kind, str) or not isinstance(c.meta['versions'], dict): raise TypeError("record")
     if kind != _kind:
-        raise DataError(f"{file}: is a {kind[:60]!r} and this library reads a {_kind!r}. Write it again with `pack_images`.")
+        raise DataError(f"{file}: is a {kind[:60]!r} and this library reads a {_kind!r}. Write it again with "
+                        "`pack_images`.")
     if not all(type(x) is int and x > 0 for x in (*size, n)): raise TypeError("sizes")
-    if not isinstance(c.meta['sha256'], str) or not isinstance(c.meta.get('dataset'), str | None): raise TypeError("record")
+    if not isinstance(c.meta['sha256'], str) or not isinstance(c.meta.get('dataset'), str | None):
+        raise TypeError("record")
     x = c.images
     whole = x.layout == torch.strided and x.device.type == 'cpu' and x.dtype == torch.uint8 and x.is_contiguous()
     if not whole or list(x.shape) != [n, 3, *size] or len(c.manifest) != n or len(c.sources or range(n)) != n:
@@ -163,7 +168,8 @@ def _load(file):
         _check_content(file, c)
         return c
     except DataError: raise
-    except Exception as e:                                                # a damaged or foreign file may raise anything at all
+    # a damaged or foreign file may raise anything at all
+    except Exception as e:
         raise DataError(f"{file}: is no pack, or not all of one ({type(e).__name__}, {file.stat().st_size:,} bytes). "
                         "Copy it again, or write it again with `pack_images`.") from e
 
@@ -209,7 +215,8 @@ def _repr_markdown_(self:Pack):
     "What is in the pack, for a notebook."
     m, size = self.meta, self.file.stat().st_size
     rows = {'file': f'`{self.file.name}`, {size/2**20:,.1f} MB', 'data set': self.dataset,
-            'images': f"{m['count']:,} of {m['size'][0]} x {m['size'][1]}", 'columns': ', '.join(self.content.manifest.columns),
+            'images': f"{m['count']:,} of {m['size'][0]} x {m['size'][1]}",
+            'columns': ', '.join(self.content.manifest.columns),
             'SHA-256': f"`{m['sha256'][:16]}`...", 'made with': ', '.join(f'{k} {v}' for k, v in m['versions'].items())}
     return '\n'.join(['| | |', '|---|---|', *(f'| {k} | {v} |' for k, v in rows.items() if v)])
 
@@ -223,7 +230,8 @@ def verify(self:Pack)->Pack: # itself
     sha = hashlib.sha256()
     for part in self.images.split(256): sha.update(part.numpy().data)
     if sha.hexdigest() == self.meta['sha256']: return self
-    raise DataError(f"{self.file}: its images are not the ones that were packed, though their number is right: the file was damaged. "
+    raise DataError(f"{self.file}: its images are not the ones that were packed, though their number is right: the "
+                    "file was damaged. "
                     "Copy it again, or write it again with `pack_images`.")
 
 # %% ../../nbs/data/07_pack.ipynb #32fded8d
@@ -244,7 +252,8 @@ def load_image(self:Pack,
 @patch
 def changed(self:Pack,
     df:pd.DataFrame=None, # manifest whose images are in the pack; None for the pack's own
-    most:int=None # files to compare byte by byte at most, spread evenly; None for all whose size is right and whose time is not
+    # files to compare byte by byte at most, spread evenly; None for all whose size is right and whose time is not
+    most:int=None
 )->list: # paths
     "Images whose files are there and are no longer those that were packed; empty for a pack of an earlier version, which has no notes."
     c, out, doubtful = self.content, [], []
@@ -273,11 +282,14 @@ def subset(self:Pack,
     if df is None: df = self.manifest
     gone = [p for p in df.path if str(p) not in self.content.rows]
     if gone:
-        raise DataError(f"{self.file}: {len(gone)} of {len(df)} images of the manifest are not in the pack: {first_few(gone)}. "
-                        f"It holds, for instance, {self.content.manifest.path[0]}: start from `pack.manifest`, or pack again.")
+        raise DataError(f"{self.file}: {len(gone)} of {len(df)} images of the manifest are not in the pack: "
+                        f"{first_few(gone)}. "
+                        f"It holds, for instance, {self.content.manifest.path[0]}: start from `pack.manifest`, or "
+                        "pack again.")
     changed = self.changed(df, most=1000)
     if changed:
-        raise DataError(f"{self.file}: {len(changed)} of {len(df)} image files were changed after they were packed: {first_few(changed)}. "
+        raise DataError(f"{self.file}: {len(changed)} of {len(df)} image files were changed after they were packed: "
+                        f"{first_few(changed)}. "
                         "Pack them again.")
     return df
 

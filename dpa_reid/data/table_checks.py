@@ -38,7 +38,8 @@ def _counts(context):
     "Counts, compared with the published ones."
     splits = dict.fromkeys([*context.counts, *context.df.split.unique()])
     sizes = {s: _size(context.df, s) for s in splits}
-    parts = [f"{s} {plural(n, 'image')} of {plural(k, 'identity')}{_published(context, s)}" for s, (n, k) in sizes.items()]
+    parts = [f"{s} {plural(n, 'image')} of {plural(k, 'identity')}{_published(context, s)}"
+            for s, (n, k) in sizes.items()]
     text = '; '.join(parts)
     off = [s for s in context.counts if _is_off(context, s, *sizes[s])]
     remedy = "A copy that is not whole is the usual reason: compare with the source."
@@ -101,7 +102,8 @@ def _hidden(context):
     "Identities that are not published."
     n = int(context.hidden.sum())
     if not n: return
-    yield Finding.note('hidden identities', count=n, found=f"the identities of {plural(n, 'test image')} are not published",
+    yield Finding.note('hidden identities', count=n, found=f"the identities of {plural(n, 'test image')} are not "
+                                                           "published",
                        remedy="Only a server of the owners can score them.")
 
 def _single(context):
@@ -163,7 +165,8 @@ def _protocol(context):
     else:
         n, p = {r: int((context.role == r).sum()) for r in ('query', 'gallery')}, context.protocol
         draws = f", in the first of {p.n_repeats} draws" if p.n_repeats > 1 else ''
-        yield Finding.note('protocol', found=f"{p.name}: {n['query']:,} queries, {n['gallery']:,} gallery images{draws}")
+        yield Finding.note('protocol',
+                           found=f"{p.name}: {n['query']:,} queries, {n['gallery']:,} gallery images{draws}")
 
 def _without_positive(context):
     "Queries without a positive in the gallery."

@@ -87,7 +87,8 @@ def spread_queries(pids, n:int)->list:
 # %% ../../nbs/insight/02_ranking_lists.ipynb #a458f656
 def _spread(evaluation, n):
     "Numbers of `n` scored queries, spread over the identities."
-    if n < 1: raise ReIDError(f"queries={n}: give how many ranking lists to draw, from 1 up, or their numbers in a list.")
+    if n < 1:
+        raise ReIDError(f"queries={n}: give how many ranking lists to draw, from 1 up, or their numbers in a list.")
     scored = np.flatnonzero(evaluation.repeats[0].valid)
     return [int(scored[i]) for i in spread_queries(evaluation.splits[0].pids[0][scored], n)]
 
@@ -131,7 +132,8 @@ def _lanes(evaluation, numbers, name, k, size):
 def _require_images(df):
     "Raises `ReIDError` where rows have no path or their files are gone."
     if 'path' not in df:
-        raise ReIDError("These rows have no column path, so there is nothing to draw: score rows with the paths of the images.")
+        raise ReIDError("These rows have no column path, so there is nothing to draw: score rows with the paths of "
+                        "the images.")
     if not os.path.isfile(df.path.iloc[0]):
         raise ReIDError(f"{df.path.iloc[0]}: there is no such file, so there is nothing to draw. "
                         "Give rows with the paths of the images.")
@@ -151,7 +153,8 @@ def ranking_lists(
         evaluation._check_same(other)
         names = _names(evaluation, other)
     numbers = _query_numbers(evaluation, queries)
-    if not numbers: raise ReIDError("There is no query to draw: give how many ranking lists, or their numbers in a list.")
+    if not numbers:
+        raise ReIDError("There is no query to draw: give how many ranking lists, or their numbers in a list.")
     lanes = [_lanes(e, numbers, name, k, size) for e, name in zip((evaluation, other), names)]
     return _stack([_stack(pair) for pair in zip(*lanes)])
 
@@ -165,7 +168,8 @@ def _changes(a, b):
 
 def _both_sides(changes, n):
     "The `n//2` largest gains, then the largest losses, an identity once; raises `ReIDError` where `n` has no two sides."
-    if n < 2: raise ReIDError(f"queries={n}: give at least 2, so that both models can win one, or their numbers in a list.")
+    if n < 2:
+        raise ReIDError(f"queries={n}: give at least 2, so that both models can win one, or their numbers in a list.")
     d = changes[changes['change'] != 0].sort_values('change', key=np.abs, ascending=False, kind='stable')
     d = d.drop_duplicates('pid')
     return pd.concat([d[d['change'] > 0][:n//2], d[d['change'] < 0][:n-n//2]], ignore_index=True)

@@ -266,7 +266,8 @@ def by_faiss(
     except ImportError:
         raise ReIDError("by_faiss needs faiss, which is not installed: "
                         "`pip install faiss-cpu`, or leave `propose` out.") from None
-    if junk is not None: raise ReIDError("by_faiss cannot leave out neighbors with the same junk label: leave `propose` out.")
+    if junk is not None:
+        raise ReIDError("by_faiss cannot leave out neighbors with the same junk label: leave `propose` out.")
     closest, farthest, b = faiss.IndexFlatL2(q.dim), faiss.IndexFlatIP(q.dim + 1), _side(budget, q.dim)
     for j in _slices(len(g), b):
         x = g.rows(j, torch.float32).cpu()

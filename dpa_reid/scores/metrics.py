@@ -204,10 +204,12 @@ def evaluate_retrieval(
     q_junk=None, # camera of each query (Q,); None when cameras are unknown
     g_junk=None, # camera of each gallery image (G,)
     metric:str='cosine', # 'cosine' or 'euclidean'
-    distances=None, # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to rank by instead
+    # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to rank by instead
+    distances=None,
     ap:str='mean', # 'mean' precision at the hits, or 'trapezoid' as in VeRi-776's own evaluation
     count_invalid:bool=False, # count queries without a positive as missed; they are skipped otherwise
-    budget:int=512*2**20, # bytes of working memory beyond the embeddings, 32 MiB or more; smaller ones make small blocks; never changes the scores
+    # bytes of working memory beyond the embeddings, 32 MiB or more; smaller ones make small blocks; never changes the scores
+    budget:int=512*2**20,
     max_rank:int=50, # length of the CMC curve
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages: a view, say
 )->RetrievalScores:
@@ -270,7 +272,8 @@ def given_blocks(distances, labels):
             raise ReIDError(f"A block of distances has shape {tuple(d.shape)} and {nq-at} queries by {ng} gallery images "
                             f"are left: give (b, {ng}), queries in order.")
         nan = d.isnan().any(1)
-        if nan.any(): raise ReIDError(f"The distances of query {at + int(nan.nonzero()[0])} hold NaN, which has no rank.")
+        if nan.any():
+            raise ReIDError(f"The distances of query {at + int(nan.nonzero()[0])} hold NaN, which has no rank.")
         yield torch.arange(at, at+len(d), device=device), d
         at += len(d)
     if at < nq: raise ReIDError(f"The distances end after {at} of {nq} queries: give a row for each, in order.")

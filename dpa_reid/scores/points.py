@@ -44,7 +44,8 @@ def _lengths(x, name, metric, chunk=256):
     n = torch.cat([torch.linalg.vector_norm(b.double(), dim=1) for b in x.split(chunk)])
     zero = n < 1e-15
     if metric == 'cosine' and zero.any():
-        raise ReIDError(f"{int(zero.sum())} of {len(x)} {name} embeddings are zero, the first in row {_first_row(zero)}, "
+        raise ReIDError(f"{int(zero.sum())} of {len(x)} {name} embeddings are zero, the first in row "
+                        f"{_first_row(zero)}, "
                         "and a zero vector has no cosine: use metric='euclidean' or mend the network.")
     return n
 

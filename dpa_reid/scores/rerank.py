@@ -177,7 +177,8 @@ def _camera_lists(p, junk, k1, k2, k1_intra, budget, progress, propose):
 def _check_settings(lam, **ks):
     "Raises `ReIDError` for settings out of range."
     for name, k in ks.items():
-        if not (isinstance(k, (int, np.integer)) and k >= 1): raise ReIDError(f"{name}={k}: give a whole number from 1.")
+        if not (isinstance(k, (int, np.integer)) and k >= 1):
+            raise ReIDError(f"{name}={k}: give a whole number from 1.")
     if not 0 <= lam <= 1: raise ReIDError(f"lam={lam}: the share of the original distance must be between 0 and 1.")
 
 def _joined(q, g):
@@ -187,7 +188,8 @@ def _joined(q, g):
 # %% ../../nbs/scores/02_rerank.ipynb #6d5a4ee6
 def k_reciprocal(
     q, # query embeddings (Q, D)
-    g, # gallery embeddings (G, D); the very object `q` when each image is a query to all, so that it enters the set once
+    # gallery embeddings (G, D); the very object `q` when each image is a query to all, so that it enters the set once
+    g,
     k1:int=20, # length of the lists in which neighbors must be mutual, not counting the image itself
     k2:int=6, # images over whose encodings each encoding is averaged, counting the image itself; 1 for none
     lam:float=.3, # share of the original distance in the final one, in [0, 1]

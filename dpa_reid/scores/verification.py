@@ -66,7 +66,8 @@ def _pair_blocks_given(distances, labels):
 @dataclass(eq=False, repr=False)
 class Verification:
     "What `tpr_at_fpr` found: `v[.001]` is the true positive rate at a false positive rate of .001."
-    table:pd.DataFrame # a row per false positive rate: tpr, threshold; NaN where there are too few wrong pairs for the rate
+    # a row per false positive rate: tpr, threshold; NaN where there are too few wrong pairs for the rate
+    table:pd.DataFrame
     n_right:int # pairs of one identity, junk left out
     n_wrong:int # pairs of two identities
     metric:str # 'cosine': a pair passes above the threshold; 'euclidean' or 'given': it passes below
@@ -79,9 +80,11 @@ class Verification:
         return dict(rates=rates, n_right=self.n_right, n_wrong=self.n_wrong, metric=self.metric, notes=self.notes)
     def _repr_markdown_(self):
         side = 'above' if self.metric == 'cosine' else 'below'
-        rows = [f'| {f:g} | {100*r.tpr:.2f}% | {r.threshold:.4f} |' if r.tpr == r.tpr else f'| {f:g} | | |' for f, r in self.table.iterrows()]
+        rows = [f'| {f:g} | {100*r.tpr:.2f}% | {r.threshold:.4f} |' if r.tpr == r.tpr else f'| {f:g} | | |'
+                for f, r in self.table.iterrows()]
         head = [f'| FPR | TPR | passes {side} |', '|---|---|---|']
-        return '\n\n'.join(['\n'.join([*head, *rows]), f'{self.n_right:,} right and {self.n_wrong:,} wrong pairs.', *self.notes])
+        return '\n\n'.join(['\n'.join([*head, *rows]),
+                            f'{self.n_right:,} right and {self.n_wrong:,} wrong pairs.', *self.notes])
     def __repr__(self):
         rates = ', '.join(f'{100*r.tpr:.2f}% at {f:g}' for f, r in self.table.iterrows() if r.tpr == r.tpr)
         return '\n'.join([f'Verification({rates}; {self.n_right:,} right and {self.n_wrong:,} wrong pairs)', *self.notes])
@@ -129,8 +132,10 @@ def tpr_at_fpr(
     g_junk=None, # camera of each gallery image (G,)
     fpr=(1e-4, 1e-3, 1e-2), # shares of the wrong pairs that may pass
     metric:str='cosine', # 'cosine' or 'euclidean'
-    distances=None, # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to judge by instead
-    budget:int=512*2**20, # bytes of working memory beyond the embeddings, the right pairs and the wrong pairs that may pass
+    # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to judge by instead
+    distances=None,
+    # bytes of working memory beyond the embeddings, the right pairs and the wrong pairs that may pass
+    budget:int=512*2**20,
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
 )->Verification: # a rate and a threshold for each of `fpr`
     "True positive rates of verification over all pairs of query and gallery; raises `ReIDError` as `evaluate_retrieval`, and where there are no right or no wrong pairs."

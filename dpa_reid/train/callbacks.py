@@ -129,7 +129,8 @@ class StopOnNaN(_Plain):
         loss = f'{self.loss.mean():.3g}' + (f' ({parts})' if parts else '')
         rate = max(float(h['lr']) for h in self.opt.hypers)
         return (f"the training loss became {loss} in epoch {self.epoch+1}, iteration {self.iter+1} of {self.n_iter}, "
-                f"at a learning rate of {rate:.3g}: the run has diverged. Lower the rate, warm up for longer, or train in float32 (`AutoCast(torch.float32)`).")
+                f"at a learning rate of {rate:.3g}: the run has diverged. Lower the rate, warm up for longer, or "
+                "train in float32 (`AutoCast(torch.float32)`).")
 
 # %% ../../nbs/train/03_callbacks.ipynb #d13d8368
 class EvalEvery(_Plain):
@@ -248,7 +249,8 @@ def _read(self:Checkpoint, learn):
     "The content of the file; raises `ReIDError` where it cannot be read or does not belong to `learn`."
     try: s = torch.load(self.path, map_location='cpu', weights_only=True)
     except Exception as e:
-        raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the beginning.") from e
+        raise ReIDError(f"{self.path}: not a readable checkpoint ({type(e).__name__}). Delete it to start from the "
+                        "beginning.") from e
     if not isinstance(s, dict) or not {'run', 'loss', 'scaler'} <= s.keys():
         raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. "
                         "Delete it to start from the beginning.")

@@ -44,7 +44,8 @@ def _refuse_unknown(given):
 def _refuse_processes():
     "Raises `ReIDError` where this process is one of several that are to train one network."
     if (n := num_distrib()) > 1:
-        raise ReIDError(f"WORLD_SIZE={n}: training one network in several processes is not supported yet, since checkpoints, "
+        raise ReIDError(f"WORLD_SIZE={n}: training one network in several processes is not supported yet, since "
+                        "checkpoints, "
                         "scores and the frozen start are made for one; start it once, without torchrun or accelerate.")
 
 # %% ../../nbs/train/06_learner.ipynb #07bf29f6
@@ -135,13 +136,17 @@ def reid_learner(
     weights=None, # a local file of such weights, in place of a download
     cbs=None, # further callbacks
     metrics=None, # further metrics
-    junk:str='camid', # column of the manifest: gallery images with a query's identity and its value there are not scored; None for nothing
-    fused:bool=None, # PyTorch's fused optimizer; None for that on a GPU, where stepping hundreds of small tensors one by one takes time
+    # column of the manifest: gallery images with a query's identity and its value there are not scored; None for nothing
+    junk:str='camid',
+    # PyTorch's fused optimizer; None for that on a GPU, where stepping hundreds of small tensors one by one takes time
+    fused:bool=None,
     last_stride:int=1, # 1 keeps the map's size in the last stage, 2 halves it as timm does
-    pool=None, # `() -> module`, feature map to vector; None for the recipe's GeM, or the average where the final map has negative values
+    # `() -> module`, feature map to vector; None for the recipe's GeM, or the average where the final map has negative values
+    pool=None,
     classifier=None, # `(channels, identities) -> module`, vector to logits; None for the recipe's
     ceil_pool:bool=None, # the released code's max pooling in the stem; None for the recipe's
-    head=None, # `(channels, identities) -> module` in place of pooling, neck and classifier: feature map to `ReIDOutput`, in evaluation to embeddings
+    # `(channels, identities) -> module` in place of pooling, neck and classifier: feature map to `ReIDOutput`, in evaluation to embeddings
+    head=None,
     loss_func=None, # in place of the recipe's: `(ReIDOutput, identities) -> scalar`, given embeddings in evaluation
     **kwargs
 )->Learner:
@@ -224,7 +229,8 @@ def trained_on(
     meta:dict, # description of a model, from `load_net` or `read_meta`
     df:pd.DataFrame, # manifest
     load_image=None, # what reads its images, such as `pack.load_image`; None for files
-    return_unchecked:bool=False # also return (len(df),) bool: the images that could not be checked, since their bytes are not there
+    # also return (len(df),) bool: the images that could not be checked, since their bytes are not there
+    return_unchecked:bool=False
 )->np.ndarray: # (len(df),) bool; None where the model does not list its images, or none of these could be checked
     "Which images of a manifest the network was trained on, recognized by the bytes of their files, whatever they are called."
     text, known, unchecked = meta.get('trained_on'), None, np.ones(len(df), dtype=bool)

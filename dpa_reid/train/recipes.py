@@ -35,10 +35,12 @@ def _line(default, doc): return field(default=default, metadata=dict(doc=doc))
 class Recipe:
     "All choices around a network, as plain data; raises `ReIDError` for lines that contradict each other."
     name:str
-    size:int|tuple = _line(256, "side of the input in pixels, or (height, width), reached by bicubic resizing without regard to aspect")
+    size:int|tuple = _line(256, "side of the input in pixels, or (height, width), reached by bicubic resizing "
+                                "without regard to aspect")
     P:int = _line(16, "identities per batch")
     K:int = _line(4, "images per identity in a batch")
-    cams_first:bool = _line(True, "an identity's images in a batch come from different cameras where it has them (balanced sampling)")
+    cams_first:bool = _line(True, "an identity's images in a batch come from different cameras where it has them "
+                                  "(balanced sampling)")
     augmix:float = _line(0., "probability of AugMix")
     autoaug:float = _line(0., "probability of an AutoAugment policy (ImageNet's)")
     flip:float = _line(0., "probability of a horizontal flip")
@@ -47,10 +49,12 @@ class Recipe:
     gem_p:float = _line(3., "exponent of the generalized-mean pooling at the start")
     gem_learnable:bool = _line(True, "whether that exponent is trained")
     ceil_pool:bool = _line(False, "the stem's max pooling rounds the map's size up and pads nothing")
-    id_loss:str = _line('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) with a cosine one")
+    id_loss:str = _line('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) "
+                                   "with a cosine one")
     smoothing:float = _line(.1, "label smoothing of the identity loss")
     smoothing_form:str = _line('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
-    metric_loss:object = _line('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a class of your own")
+    metric_loss:object = _line('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a "
+                                          "class of your own")
     weighted_mining:bool = _line(False, "softmax-weighted triplets in place of the hardest ones")
     margin:float|None = _line(None, "triplet margin; None for the soft margin log(1 + exp)")
     metric_on:str = _line('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
@@ -60,7 +64,8 @@ class Recipe:
     lr:float = _line(3.5e-5, "base learning rate")
     wd:float = _line(5e-4, "weight decay, added to the gradient, of norms and biases too")
     warmup:float = _line(0., "epochs of linear warm-up from a tenth of the base rate")
-    warmup_iters:int = _line(0, "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
+    warmup_iters:int = _line(0,
+                             "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
     steps_at:tuple = _line((), "epochs at which the rate falls to a tenth; empty for the cosine")
     cosine_delay:int = _line(0, "epochs before the cosine begins")
     cosine_final:float = _line(0., "share of the base rate at which the cosine ends")
@@ -131,7 +136,8 @@ veri_uav_released_recipe = Recipe('veri_uav_released', P=2, K=16, autoaug=.1, fl
 # %% ../../nbs/train/05_recipes.ipynb #7bf66fbb
 vru_recipe = Recipe('vru', augmix=1., smoothing_form='paper', margin=.3, optimizer='adam', lr=1e-4,
     warmup=2000/1258, steps_at=(30, 50))
-vru_released_recipe = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5, gem_learnable=False,
+vru_released_recipe = Recipe('vru_released', cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5,
+                             gem_learnable=False,
     ceil_pool=True, smoothing_form='released', weighted_mining=True, optimizer='adam', lr=1e-4, warmup_iters=2000,
     steps_at=(31, 51))
 

@@ -21,7 +21,8 @@ def _check_rows(emb, rows, junk):
     if junk not in (None, 'camid') and junk not in rows:
         raise ReIDError(f"There is no column {junk!r} to tell junk by; the columns are {first_few(rows.columns, 12)}.")
     if len(rows) != len(emb):
-        raise ReIDError(f"There are {len(emb)} embeddings for {len(rows)} rows: give one for each, in the order of the rows.")
+        raise ReIDError(f"There are {len(emb)} embeddings for {len(rows)} rows: give one for each, in the order of "
+                        "the rows.")
 
 def _query_gallery(rows):
     "Positions of query and gallery rows, None where the table has neither; raises `ReIDError` for one without the other."

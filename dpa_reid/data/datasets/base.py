@@ -20,9 +20,11 @@ class Dataset:
     name:str # as its publication has it
     read:Callable # (folder, ..., skipped=None) -> manifest; `skipped` receives the names that do not fit
     detect:Callable # (folder) -> bool, whether the folder has this layout
-    layouts:dict=field(default_factory=dict) # name -> its writer, (manifest, folder) -> the manifest written; the usual one first
+    # name -> its writer, (manifest, folder) -> the manifest written; the usual one first
+    layouts:dict=field(default_factory=dict)
     protocol:Protocol=cross_camera # by which the set is usually scored
-    counts:dict=field(default_factory=dict) # split -> (images, identities) as published, None where unknown; for the usual test
+    # split -> (images, identities) as published, None where unknown; for the usual test
+    counts:dict=field(default_factory=dict)
     tests:dict=field(default_factory=dict) # value of the reader's `test` -> counts that differ for it
     side_files:tuple=() # tuples of glob patterns: files that should be there, each in one of these forms
     source:str='' # where it is obtained

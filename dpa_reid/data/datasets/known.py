@@ -47,7 +47,8 @@ def read_dataset(
     "Read whatever is at `path`; raises `DataError` where its layout is unknown, and as the readers do."
     path = Path(path)
     if path.is_file(): return read_manifest(path, **kwargs)
-    if not path.exists(): raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or {_csv}.")
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or {_csv}.")
     known = detect_dataset(path)
     if known: return known.read(path, skipped=skipped, **kwargs)
     if (path/'labels.csv').is_file(): return read_manifest(path/'labels.csv', **kwargs)

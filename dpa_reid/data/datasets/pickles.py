@@ -90,7 +90,8 @@ class PlainUnpickler(pickle.Unpickler):
         "The plain thing of that name; raises `UnpicklingError` for any other."
         if (module, name) not in _plain: raise pickle.UnpicklingError(f"wants {module}.{name}, which is not plain data")
         thing = _plain[module, name]
-        return thing if isinstance(thing, (type, str)) else partial(thing)     # new each time, as a pickle may change it
+        # new each time, as a pickle may change it
+        return thing if isinstance(thing, (type, str)) else partial(thing)
 
 # %% ../../../nbs/data/03_datasets/01_pickles.ipynb #dc00f286
 _grow = {'APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'ADDITEMS', 'BUILD'}     # change the value below

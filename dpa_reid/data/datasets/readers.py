@@ -122,7 +122,8 @@ def read_list(
     hits = [pattern.fullmatch(l.strip()) for l in lines]
     good = [h.groups() for h in hits if h]
     if not good:
-        raise DataError(f"{file}: has no line of the form {pattern_text}, among {len(lines)} {first_few(map(repr, lines))}. "
+        raise DataError(f"{file}: has no line of the form {pattern_text}, among {len(lines)} "
+                        f"{first_few(map(repr, lines))}. "
             f"It {purpose}.")
     report_skipped([os.path.join(file, l) for l, h in zip(lines, hits) if not h], skipped, file, pattern_text)
     return pd.DataFrame(good, columns=list(pattern.groupindex))

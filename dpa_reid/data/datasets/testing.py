@@ -35,7 +35,8 @@ def check_round_trip(
     test_eq(sorted(read.path), sorted(written.path))
     w = written.set_index('path').loc[read.path].reset_index()
     test_eq(read.split.tolist(), w.split.tolist())
-    for c in ('camid', *['pid']*ids, *columns): assert same_partition(read[c].fillna('none'), w[c].fillna('none')), f'{c} differs'
+    for c in ('camid', *['pid']*ids, *columns):
+        assert same_partition(read[c].fillna('none'), w[c].fillna('none')), f'{c} differs'
     return read
 
 # %% ../../../nbs/data/03_datasets/04_testing.ipynb #c14cb289

@@ -51,7 +51,8 @@ def _check_unambiguous(groups, names, words, file):
         twice = held[held.duplicated()].unique()
         if len(twice):
             several = first_few((f.name for f in folders), 9)
-            raise DataError(f"{file}: names {len(twice)} images that are in more than one of {several}: {first_few(twice)}. "
+            raise DataError(f"{file}: names {len(twice)} images that are in more than one of {several}: "
+                            f"{first_few(twice)}. "
                 f"Rename the folder that is meant to hold {' and '.join(words)}.")
         left -= set(held)
 
@@ -83,7 +84,8 @@ def _flat(path, skipped):
     "Rows of the repackaging without lists."
     def _rows(split):
         purpose = f'the {split} images of UAV-VeID'
-        return read_names(Path(path)/split, uav_veid_name, '<number>_<vehicle>.jpg', purpose, skipped).assign(split=split)
+        return read_names(Path(path)/split, uav_veid_name, '<number>_<vehicle>.jpg', purpose,
+                          skipped).assign(split=split)
     return pd.concat(map(_rows, split_names)).astype(dict(pid=int)).drop(columns='number')
 
 def read_uav_veid(
@@ -107,12 +109,14 @@ _view_file = 'UAV-labels/train_view_label(front rear left right).txt'
 def _view_lines(d):
     "View of each row, and lines of name and four columns, one of them 1."
     v = view_codes(d, 4)
-    if 'view' not in d: v = np.array([1, 2, 0, 3])[v]       # angles: from behind, then from the left, the front, the right
+    # angles: from behind, then from the left, the front, the right
+    if 'view' not in d: v = np.array([1, 2, 0, 3])[v]
     return np.array(_views, object)[v], lines_of(d.name, *np.eye(4, dtype=int)[v].T)
 
 # %% ../../../nbs/data/03_datasets/13_uav_veid.ipynb #de07ac44
 def write_uav_veid(
-    df:pd.DataFrame, # manifest; views of training images are written from `view` (from 0: front, rear, left, right) or `angle`
+    # manifest; views of training images are written from `view` (from 0: front, rear, left, right) or `angle`
+    df:pd.DataFrame,
     root, # folder to write, absent or empty
     copy_fn:Callable=shutil.copyfile, # (from, to) places one image
     lists:dict=_lists # split -> name of its list

@@ -68,7 +68,8 @@ def write_vehicleid(
 _side = ['train_test_split/train_list.txt', *(f'train_test_split/test_list_{n}.txt' for n in _tests)]
 _side += [f'attribute/{a}_{b}.txt' for a in ('color', 'model') for b in ('attr', 'names')]
 
-dataset = register_dataset(Dataset(name='VehicleID', read=read_vehicleid, detect=lambda path: holds(path, 'image', 'train_test_split'),
+dataset = register_dataset(Dataset(name='VehicleID', read=read_vehicleid,
+                                   detect=lambda path: holds(path, 'image', 'train_test_split'),
     layouts=dict(vehicleid=write_vehicleid), protocol=single_gallery_shot(),
     counts=dict(train=(113346, 13164), test=(6493, 800)),
     tests={800: dict(test=(6493, 800)), 1600: dict(test=(13377, 1600)), 2400: dict(test=(19777, 2400))},

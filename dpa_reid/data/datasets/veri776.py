@@ -46,7 +46,8 @@ def _labels(path, pids):
     return dict(color=_column('color', 'list_color.txt'), type=_column('type', 'list_type.txt'))
 
 # %% ../../../nbs/data/03_datasets/14_veri776.ipynb #c03064bb
-_view_line = re.compile(r'(?:\S*[/\\])?(?P<name>[^\s/\\]+)\s+(?:\S+\s+)*(?P<view>-?\d{1,18})', re.A)     # linear in a line
+# linear in a line
+_view_line = re.compile(r'(?:\S*[/\\])?(?P<name>[^\s/\\]+)\s+(?:\S+\s+)*(?P<view>-?\d{1,18})', re.A)
 
 def _views(path, names, skipped):
     "The column `view`, where one of the key point files exists."
@@ -129,7 +130,8 @@ def write_veri776(
 _side = ['name_train.txt', 'name_query.txt', 'name_test.txt', 'gt_index.txt', 'jk_index.txt']
 _side += ['train_label.xml', 'test_label.xml', 'list_color.txt', 'list_type.txt']
 
-dataset = register_dataset(Dataset(name='VeRi-776', read=read_veri776, detect=lambda path: has_split_folders(path, veri776_name),
+dataset = register_dataset(Dataset(name='VeRi-776', read=read_veri776,
+                                   detect=lambda path: has_split_folders(path, veri776_name),
     layouts=dict(veri776=write_veri776), protocol=cross_camera,
     counts=dict(train=(37778, 576), query=(1678, 200), gallery=(11579, 200)),
     side_files=tuple((n,) for n in _side),

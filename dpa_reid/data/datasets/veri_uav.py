@@ -45,7 +45,8 @@ def write_veri_uav(
     return write_layout(plan(d, in_split_folders(d, names)), {}, root, copy_fn)
 
 # %% ../../../nbs/data/03_datasets/10_veri_uav.ipynb #b63046ed
-dataset = register_dataset(Dataset(name='VeRi-UAV', read=read_veri_uav, detect=lambda path: has_split_folders(path, veri_uav_name),
+dataset = register_dataset(Dataset(name='VeRi-UAV', read=read_veri_uav,
+                                   detect=lambda path: has_split_folders(path, veri_uav_name),
     layouts=dict(veri_uav=write_veri_uav), protocol=cross_view,
     counts=dict(train=(9792, None), query=(1235, None), gallery=(6489, None)),
     source='by email from its authors, see github.com/liuchunsense/VeRi-UAV',

@@ -70,7 +70,8 @@ def _info_of(path, keys):
     info, file = _info(path)
     unknown = keys[~keys.isin(info.index)].tolist()
     if not unknown: return info.loc[keys]
-    raise DataError(f"{file}: has no camera for {len(unknown)} of {len(keys)} listed images: {first_few(unknown)}. Copy it again.")
+    raise DataError(f"{file}: has no camera for {len(unknown)} of {len(keys)} listed images: {first_few(unknown)}. "
+                    "Copy it again.")
 
 # %% ../../../nbs/data/03_datasets/16_veri_wild.ipynb #835f5fa6
 def _image_paths(path, rows):
@@ -134,7 +135,8 @@ _side = [(f'{_split}test_{n}{q}.txt', f'{_split}test_{n}_id{q}.txt') for n in _t
 _side += [(f'{_split}train_list.txt', f'{_split}train_list_*.txt'), ('**/vehicle_info.txt',)]
 _sizes = dict(zip(_tests, (41861, 69389, 138517)))
 
-dataset = register_dataset(Dataset(name='VERI-Wild', read=read_veri_wild, detect=lambda path: holds(path, 'images', 'train_test_split'),
+dataset = register_dataset(Dataset(name='VERI-Wild', read=read_veri_wild,
+                                   detect=lambda path: holds(path, 'images', 'train_test_split'),
     layouts=dict(veri_wild=write_veri_wild), protocol=cross_camera,
     counts=dict(train=(277797, 30671), query=(3000, 3000), gallery=(38861, 3000)),
     tests={n: dict(query=(n, n), gallery=(total-n, n)) for n, total in _sizes.items()},

@@ -55,7 +55,8 @@ def _rows(names, pattern, folders, file, skipped, **columns):
     hits = [pattern.fullmatch(n) for n in names]
     report_skipped([os.path.join(file, n) for n, h in zip(names, hits) if not h], skipped, file, _form[pattern])
     good = [h for h in hits if h]
-    if not good: raise DataError(f"{file}: names no image of the form {_form[pattern]}, among {len(names)} {first_few(names)}.")
+    if not good:
+        raise DataError(f"{file}: names no image of the form {_form[pattern]}, among {len(names)} {first_few(names)}.")
     rows = pd.DataFrame([h.groups() for h in good], columns=list(pattern.groupindex)).astype(dict(camid=int))
     columns = {c: [v for v, h in zip(values, hits) if h] for c, values in columns.items()}
     images = [h.string for h in good]
@@ -98,7 +99,8 @@ def _hidden(file, im_names, folders, skipped):
     known = set(rows.name)
     lost = [n for n in place if n not in known]
     if lost:
-        raise DataError(f"{file}: orders {len(lost)} images that it does not name among {im_names!r}: {first_few(lost)}.")
+        raise DataError(f"{file}: orders {len(lost)} images that it does not name among {im_names!r}: "
+                        f"{first_few(lost)}.")
     role, order = zip(*[place.get(n, (None, None)) for n in rows.name])
     pids = -1 - np.arange(len(rows))
     labels = _labels(data, rows.name, pids, file)
@@ -148,7 +150,8 @@ def read_vrai(
     folders = sorted(p for p in path.glob('images*') if p.is_dir())
     if not folders:
         content = first_few(list_dir(path, 'VRAI'))
-        raise DataError(f"{path}: has no folder whose name begins with images, only {content}. It should hold the images of VRAI.")
+        raise DataError(f"{path}: has no folder whose name begins with images, only {content}. It should hold the "
+                        "images of VRAI.")
     old = folder/'partitions.pkl'
     is_old = old.is_file() and not (folder/'train_annotation.pkl').is_file()
     return as_manifest(_old(old, folders, skipped) if is_old else _new(folder, folders, test, skipped), path)

@@ -39,7 +39,8 @@ def write_vru(
     return write_layout(d, lists, root, copy_fn)
 
 # %% ../../../nbs/data/03_datasets/11_vru.ipynb #556a5fa9
-dataset = register_dataset(Dataset(name='VRU', read=read_vru, detect=lambda path: holds(path, 'Pic', 'train_test_split'),
+dataset = register_dataset(Dataset(name='VRU', read=read_vru,
+                                   detect=lambda path: holds(path, 'Pic', 'train_test_split'),
     layouts=dict(vru=write_vru), protocol=single_gallery_shot(),
     counts=dict(train=(80532, 7085), test=(91595, 8000)),
     tests=dict(small=dict(test=(13920, 1200)), medium=dict(test=(27345, 2400)), big=dict(test=(91595, 8000))),

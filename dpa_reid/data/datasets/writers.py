@@ -91,7 +91,8 @@ def view_codes(
     if 'view' in df: v = as_codes(df.view)
     elif 'angle' in df: v = np.round(df.angle.to_numpy()/(360/n)).astype(int) % n
     else:
-        raise DataError("the layout needs the direction of view of each image and the manifest has neither `view` nor `angle`; "
+        raise DataError("the layout needs the direction of view of each image and the manifest has neither `view` "
+                        "nor `angle`; "
             f"it has {first_few(df.columns, 12)}. Add a column `view` with numbers from 0 to {n-1}.")
     if v.max() >= n: raise DataError(f"the column view holds {v.max()}; the layout knows the numbers 0 to {n-1}.")
     return v
@@ -128,7 +129,8 @@ def in_split_folders(
     folder = dict(train=train, query=query, gallery=gallery)
     bad = sorted(set(d.split) - set(folder), key=str)
     if bad:
-        raise DataError(f"the manifest has {first_few(bad)} rows and the layout has folders for train, query and gallery. "
+        raise DataError(f"the manifest has {first_few(bad)} rows and the layout has folders for train, query and "
+                        "gallery. "
             "Let a protocol draw them, such as `single_gallery_shot().split(df).df`.")
     return [f'{folder[s]}/{n}' for s, n in zip(d.split, names)]
 

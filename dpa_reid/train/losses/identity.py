@@ -53,7 +53,8 @@ def smoothing_eps(
     if form not in ('torch', 'released', 'paper'):
         raise ReIDError(f"form={form!r} is not a label smoothing: use 'torch', 'released' or 'paper'.")
     if form == 'released' and n < 2:
-        raise ReIDError(f"The released label smoothing shares eps among the N-1 other identities, and there is {n} identity: "
+        raise ReIDError(f"The released label smoothing shares eps among the N-1 other identities, and there is {n} "
+                        "identity: "
                         "use form='torch' or train on at least 2.")
     most = (n-1)/n if form == 'released' else 1
     if not 0 <= eps <= most:
