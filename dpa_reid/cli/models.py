@@ -169,7 +169,7 @@ def dpa_eval(
     bs:int=64, # images at a time
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
-):
+): # long: the options in the order in which they are used
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, one row per query."
     _check_options(0, workers=workers, expand=expand)
     _check_options(queries=queries, bs=bs)
@@ -266,7 +266,7 @@ def dpa_train(
     threads:int=None, # threads; by default the cores that are free
     keep:bool=False, # keep the checkpoint of the finished run
     fresh:bool=False, # start over, whatever is in `out`
-):
+): # long: the options in the order in which they are used
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     _check_options(0, workers=workers)
     _check_options(eval_every=eval_every)
@@ -309,7 +309,7 @@ def dpa_demo(
     seed:int=0, # random seed
     threads:int=None, # threads; by default the cores that are free
     fresh:bool=False, # start over, whatever is in `out`
-):
+): # long: the story of a demo, step by step
     "Draw vehicles, train a small network on some of them, and find the others again."
     t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3), []
     run = Run(out, dict(ids=ids, images=images, arch=arch, seed=seed, **recipe.to_dict()))

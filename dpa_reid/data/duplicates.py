@@ -7,7 +7,7 @@ __all__ = ['ImageInfo', 'inspect_image', 'inspect_array', 'near_duplicates', 'in
 
 # %% ../../nbs/data/08_duplicates.ipynb #50badc5b
 import os, re, signal, warnings
-import hashlib, imagehash, numpy as np, pandas as pd, torch
+import imagehash, numpy as np, pandas as pd, torch
 from collections import namedtuple
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -72,7 +72,7 @@ def inspect_array(
     x:torch.Tensor # (3, H, W), uint8, RGB
 )->ImageInfo:
     "The same for an image that is decoded already, such as one of a pack."
-    digest = bytes.fromhex(hashlib.sha256(x.contiguous().numpy()).hexdigest())[:16]
+    digest = bytes.fromhex(sha256_of(x.contiguous().numpy().tobytes()))[:16]
     return _inspect_opened(Image.fromarray(x.permute(1, 2, 0).numpy()), digest)
 
 # %% ../../nbs/data/08_duplicates.ipynb #c148b735

@@ -6,7 +6,7 @@
 __all__ = ['Images', 'test_option', 'open_images']
 
 # %% ../../nbs/data/11_images.ipynb #3e4770a6
-import hashlib, inspect
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,4 +82,4 @@ def checksum(self:Images,
     pixels = self.pack_sha256 or data_checksum(rows)
     if not self.pack_sha256 and junk in (None, 'camid'): return pixels             # the data's checksum covers camid
     labels = rows[['pid', 'camid', 'split', *({junk} - {None, 'camid'})]].to_csv(index=False)
-    return hashlib.sha256((pixels + labels).encode()).hexdigest()
+    return sha256_of(pixels + labels)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['cross_camera', 'cross_view', 'no_junk', 'count_pairs', 'GivenSplit', 'Protocol', 'Split', 'each_against_all',
-           'column_noun', 'SingleShot', 'single_gallery_shot', 'single_query_shot', 'HeldOutIds', 'held_out',
-           'hidden_rows', 'default_protocol', 'roles_for', 'show_roles']
+           'SingleShot', 'single_gallery_shot', 'single_query_shot', 'HeldOutIds', 'held_out', 'hidden_rows',
+           'default_protocol', 'roles_for', 'show_roles']
 
 # %% ../../nbs/data/02_protocol.ipynb #ea7ab828
 from collections.abc import Callable
@@ -181,11 +181,6 @@ def each_against_all(
     if junk is not None: _require(df, junk, "by which junk was to be decided")
     at = np.arange(len(df))
     return Split(df, at, at, at if junk is None else pd.factorize(df[junk])[0], junk or 'image')
-
-# %% ../../nbs/data/02_protocol.ipynb #5927dc73
-def column_noun(column): # name of a column
-    "What a column holds, in words: `camid` is a camera."
-    return {'camid': 'camera'}.get(column, column)
 
 # %% ../../nbs/data/02_protocol.ipynb #cc09de7c
 def _junk_text(junk):

@@ -6,7 +6,7 @@
 __all__ = ['save_split', 'read_split', 'SplitFile', 'load_split', 'check_split']
 
 # %% ../../nbs/data/10_splitfile.ipynb #936ce3df
-import hashlib, json
+import json
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -55,7 +55,7 @@ def _table(df, protocol, depth):
 def _checksum(head, body):
     "SHA-256 of the first line's entries, the checksum itself left out, and of the table."
     entries = json.dumps({k: v for k, v in head.items() if k != 'checksum'}, sort_keys=True)
-    return hashlib.sha256((entries + body).encode()).hexdigest()
+    return sha256_of(entries + body)
 
 # %% ../../nbs/data/10_splitfile.ipynb #daad97a6
 def save_split(

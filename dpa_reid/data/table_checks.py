@@ -122,7 +122,7 @@ def _junk_column(context):
     "The column that the protocol calls junk, or cameras, and its name in a sentence."
     column = context.protocol.junk if context.protocol else None
     if column not in context.df: column = 'camid'
-    return column, 'camera' if column == 'camid' else column
+    return column, column_noun(column)
 
 def _per_identity(df, column):
     "Distinct values of `column` and images of each identity, train and test apart."

@@ -7,13 +7,12 @@ __all__ = ['retrieval_measures', 'paired_measures', 'RetrievalScores', 'hit_at_k
            'evaluate_retrieval']
 
 # %% ../../nbs/scores/03_metrics.ipynb #79607624
-import hashlib
 from dataclasses import dataclass
 from typing import Callable
 import numpy as np, pandas as pd, torch
 from fastcore.basics import patch
 from ..core import *
-from .points import as_array, junk_word, pair_labels, point_pair
+from .points import as_array, pair_labels, point_pair
 from .distance import full_float32
 from .ranks import counted_blocks
 
@@ -44,7 +43,7 @@ def _gallery_mark(names, codes):
     "Checksum of the gallery's identities `names` (G,), numbered by `codes` (G,), and of their numbers of images, whatever the order."
     _, at, n = np.unique(codes, return_index=True, return_counts=True)
     entries = sorted(f'{_label(names[i])}\0{k}' for i, k in zip(at, n))
-    return hashlib.sha256('\0\0'.join(entries).encode(errors='surrogatepass')).hexdigest()[:16]
+    return sha256_of('\0\0'.join(entries))[:16]
 
 def _junk_mark(q_pids, g_pids, q_junk, g_junk):
     "Checksum of which gallery images are junk to which queries, whatever the codes are called."
@@ -55,7 +54,7 @@ def _junk_mark(q_pids, g_pids, q_junk, g_junk):
         mine = g_pids*width + g_junk
         i = np.searchsorted(groups, mine).clip(max=len(groups)-1)
         first = np.where(groups[i] == mine, at[i], -1)
-    return hashlib.sha256(np.sort(first).astype('<i8').tobytes()).hexdigest()[:16]
+    return sha256_of(np.sort(first).astype('<i8').tobytes())[:16]
 
 # %% ../../nbs/scores/03_metrics.ipynb #9f0da77a
 @patch
@@ -241,7 +240,7 @@ def _check_valid(valid, junk_name):
     why = "their identities are not in it"
     none = f"None of the {len(valid)} queries has a positive in the gallery: {why}"
     if junk_name is None: raise ReIDError(f"{none}. Check pids.")
-    raise ReIDError(f"{none}, or only under the same {junk_word(junk_name)}. Check pids and {junk_name}s.")
+    raise ReIDError(f"{none}, or only under the same {column_noun(junk_name)}. Check pids and {junk_name}s.")
 
 def _setting(g_names, labels, metric, ap, count_invalid):
     "What `RetrievalScores.setting` holds."

@@ -116,14 +116,12 @@ def label_codes(q, g, what, nq, ng, device='cpu'):
     return torch.from_numpy(codes).to(device).split([nq, ng])
 
 # %% ../../nbs/scores/00_points.ipynb #e14a829d
-def junk_word(junk_name): return {'camid': 'camera'}.get(junk_name, junk_name)
-
 def junk_codes(q_junk, g_junk, nq, ng, device='cpu', junk_name='camid'):
     "Junk labels of both sides as integers, (None, None) where none are given; raises `ReIDError` for one side without the other."
     if q_junk is None and g_junk is None: return None, None
     if q_junk is None or g_junk is None:
         side = 'gallery' if q_junk is None else 'query'
-        raise ReIDError(f"{junk_word(junk_name).capitalize()}s are given for the {side} alone: give both, or neither.")
+        raise ReIDError(f"{column_noun(junk_name).capitalize()}s are given for the {side} alone: give both, or neither.")
     return label_codes(q_junk, g_junk, f'{junk_name}s', nq, ng, device)
 
 # %% ../../nbs/scores/00_points.ipynb #34ed24ef

@@ -84,7 +84,7 @@ def image_digests(
     def digest(p):
         try:
             if load_image is None: return bytes.fromhex(file_digest(p))
-            return hashlib.sha256(load_image(p).contiguous().numpy()).digest()
+            return bytes.fromhex(sha256_of(load_image(p).contiguous().numpy().tobytes()))
         except OSError as e: raise DataError(f"{p}: cannot be read ({e}).") from e
     with ThreadPoolExecutor(n_workers) as ex: return list(ex.map(digest, paths))
 
@@ -99,11 +99,9 @@ class EmbeddingCache:
         return self.folder/f'{key[:24]}.safetensors'
 
 # %% ../../nbs/train/07_cache.ipynb #0e1bbf67
-def _tensor_digest(*tensors):
-    "One digest of the bytes of tensors."
-    h = hashlib.sha256()
-    for t in tensors: h.update(_bytes(t))
-    return h.hexdigest()
+def _tensor_digest(emb, kept):
+    "One digest of the bytes of both."
+    return sha256_of(dict(emb=emb, kept=kept))
 
 def _agrees(meta, emb, kept, key, n):
     "Whether a file's tensors are whole and those of `key` for `n` images."
@@ -130,5 +128,5 @@ def put(self:EmbeddingCache, key, emb, kept):
     tensors = dict(emb=emb.contiguous(), kept=torch.as_tensor(kept))
     try:
         with atomic_path(self.file(key)) as tmp:
-            save_file(tensors, tmp, metadata=dict(key=key, sha256=_tensor_digest(*tensors.values())))
+            save_file(tensors, tmp, metadata=dict(key=key, sha256=_tensor_digest(**tensors)))
     except (OSError, SafetensorError) as e: print(f"{self.file(key)}: the embeddings could not be kept ({e}).")
