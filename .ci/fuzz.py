@@ -29,7 +29,7 @@ from dpa_reid.data import augment, block, check, duplicates, manifest as items, 
 from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
 from dpa_reid.models import net
-from dpa_reid.synth import drawing as synth
+from dpa_reid.synth import dataset as synth
 from dpa_reid.insight import ranking_lists
 from dpa_reid.train.embed import Embedder
 

@@ -13,7 +13,8 @@ from fastai.vision.all import *
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
-from .synth.drawing import synth_uav, read_mask, benchmarks, draw_benchmark
+from .synth.dataset import synth_uav, read_mask
+from .synth.benchmarks import benchmarks, draw_benchmark
 from .data.datasets.base import *
 from .data.datasets.known import *
 from .synth.corruptions import *

@@ -16,7 +16,8 @@ import torch
 from fastai.torch_core import default_device
 from ..core import *
 from ..compute import *
-from ..synth.drawing import *
+from ..synth.dataset import synth_uav
+from ..synth.benchmarks import benchmarks, draw_benchmark
 from ..data.protocol import *
 from ..data.splitfile import *
 from ..data.datasets.base import *

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from ..core import *
 from ..compute import *
-from ..synth.drawing import synth_uav
+from ..synth.dataset import synth_uav
 from ..layers.dpa import DpA
 from ..layers.attention import *
 from ..models.net import *

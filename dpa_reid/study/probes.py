@@ -11,7 +11,7 @@ import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from ..core import *
-from ..synth.drawing import read_mask
+from ..synth.dataset import read_mask
 from ..synth.corruptions import *
 from ..models.net import *
 from ..scores.metrics import *
