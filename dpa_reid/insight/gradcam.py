@@ -65,10 +65,14 @@ def heatmap(
     try:
         with torch.enable_grad(), hook_output(module, detach=False) as h:
             score = target(net.eval()(x.requires_grad_()))
-            if h.stored is None: raise ModelError(f"{type(module).__name__}: the network does not pass through this module, so there is nothing to see. `net.body.stage(4)` is one it passes through.")
+            if h.stored is None:
+                raise ModelError(f"{type(module).__name__}: the network does not pass through this module, so there "
+                                 "is nothing to see. `net.body.stage(4)` is one it passes through.")
             g, = torch.autograd.grad(score.sum(), h.stored, allow_unused=True)
     finally: net.train(was)
-    if g is None: raise ModelError(f"{type(module).__name__}: the score does not depend on this module's output. Was the target computed from the network's output, without `no_grad`?")
+    if g is None:
+        raise ModelError(f"{type(module).__name__}: the score does not depend on this module's output. Was the "
+                         "target computed from the network's output, without `no_grad`?")
     acts, g = h.stored.detach().float(), g.float()
     maps = gradcam_pp(acts, _in_own_unit(acts, g))
     return _scaled(maps, x.shape[-2:]) if scale else maps
@@ -114,18 +118,24 @@ def heat_grid(
 ):
     "A figure like the paper's Figure 4: a row an image, the image first, then a column a network; returns the figure, raises `ReIDError` where `masks` do not fit the images."
     import matplotlib.pyplot as plt
-    if masks is not None and masks.shape != ims[:, 0].shape: raise ReIDError(f"The masks are {tuple(masks.shape)} and the images {tuple(ims.shape)}: give one mask an image, of its height and width.")
-    wide = min(cols or len(maps), len(maps)); names = list(maps)
+    if masks is not None and masks.shape != ims[:, 0].shape:
+        raise ReIDError(f"The masks are {tuple(masks.shape)} and the images {tuple(ims.shape)}: give one mask an "
+                        "image, of its height and width.")
+    wide = min(cols or len(maps), len(maps))
+    names = list(maps)
     lines = [(i, names[k:k+wide]) for k in range(0, len(names), wide) for i in range(len(ims))]
-    fig, axs = plt.subplots(len(lines), wide+1, figsize=(1.2*(wide+1), 1.2*len(lines)+.2+.3*bool(title)), dpi=90, squeeze=False)
+    fig, axs = plt.subplots(len(lines), wide+1, figsize=(1.2*(wide+1), 1.2*len(lines)+.2+.3*bool(title)), dpi=90,
+                            squeeze=False)
     for ax in axs.flat: ax.axis('off')
     for row, (i, line) in zip(axs, lines):
-        pics = [('image', overlay(ims[i], torch.zeros(ims.shape[-2:])))] + [(n, overlay(ims[i], maps[n][i], **kwargs)) for n in line]
+        pics = [('image', overlay(ims[i], torch.zeros(ims.shape[-2:])))] + [(n,
+            overlay(ims[i], maps[n][i], **kwargs)) for n in line]
         for ax, (name, pic) in zip(row, pics):
             ax.imshow(pic)
             if i == 0: ax.set_title(name, fontsize=8)
         if masks is not None: _outline(row[1:len(pics)], masks[i])
-    fig.suptitle(title, fontsize=9); fig.tight_layout(pad=.2, rect=(0, 0, 1, 1 - .08*bool(title)/fig.get_figheight()))
+    fig.suptitle(title, fontsize=9)
+    fig.tight_layout(pad=.2, rect=(0, 0, 1, 1 - .08*bool(title)/fig.get_figheight()))
     return fig
 
 def _outline(axs, mask):
@@ -139,8 +149,12 @@ def heat_inside(
     masks:Tensor # what counts as inside (B, H, W), bool
 )->Tensor: # (B,), from 0 to 1; 0 for an empty mask, NaN where a map has no heat
     "The share of each map's heat that falls inside its mask, `masks.float().mean((1, 2))` by chance; raises `ReIDError` where the two differ in size or masks are not bool."
-    if masks.dtype != torch.bool: raise ReIDError(f"The masks are {masks.dtype}: make them bool, such as `masks > 0`, so that each place is either inside or not.")
-    if maps.shape != masks.shape: raise ReIDError(f"The maps are {tuple(maps.shape)} and the masks {tuple(masks.shape)}: bring both to one size, with `F.interpolate` for the maps.")
+    if masks.dtype != torch.bool:
+        raise ReIDError(f"The masks are {masks.dtype}: make them bool, such as `masks > 0`, so that each place is "
+                        "either inside or not.")
+    if maps.shape != masks.shape:
+        raise ReIDError(f"The maps are {tuple(maps.shape)} and the masks {tuple(masks.shape)}: bring both to one "
+                        "size, with `F.interpolate` for the maps.")
     maps = maps.float() if maps.device.type == 'mps' else maps.double()          # Apple's GPUs have no float64
     total = maps.sum((1, 2))
     return torch.where(total > 0, (maps*masks.to(maps.device)).sum((1, 2))/total, float('nan'))
@@ -170,7 +184,9 @@ def randomize_weights(
     parts:list=None # modules of `net` to draw anew, such as `[net.head, net.body.stage(5)]`; None for all of it
 )->nn.Module: # a copy in evaluation mode
     "The same architecture with weights that know nothing: matrices and kernels from Kaiming's distribution, norms as at the start, biases zero, single numbers as they are; raises `ModelError` for a part that `net` does not have."
-    if any(p not in set(net.modules()) for p in parts or ()): raise ModelError("One of `parts` is no module of this network: take them from it, such as `net.head` or `net.body.stage(5)`.")
+    if any(p not in set(net.modules()) for p in parts or ()):
+        raise ModelError("One of `parts` is no module of this network: take them from it, such as `net.head` or "
+                         "`net.body.stage(5)`.")
     twin, g = copy.deepcopy(net).eval(), torch.Generator().manual_seed(seed)
     new = {m for p in ([net] if parts is None else parts) for m in p.modules()}
     for old, m in zip(net.modules(), twin.modules()): _draw_anew(m, g, old in new)

@@ -27,12 +27,15 @@ class _OBR(nn.Module):
 # %% ../../nbs/layers/03_dpa.ipynb #3ddf97f9
 _conv1 = partial(nn.Conv2d, kernel_size=1, bias=False)
 _mean  = partial(GeM, p=1., learnable=False)
-_cpa = dict(paper=dict(soft=SoftPool2d, gem=GeM, conv=_conv1, n_kernels=4), released=dict(soft=nn.Identity, gem=_mean, conv=nn.Identity, n_kernels=1))
+_cpa = dict(paper=dict(soft=SoftPool2d, gem=GeM, conv=_conv1, n_kernels=4),
+            released=dict(soft=nn.Identity, gem=_mean, conv=nn.Identity, n_kernels=1))
 _spa = dict(paper=dict(soft=SoftPool, gem=GeM, n_kernels=4), released=dict(soft=nn.Identity, gem=_mean, n_kernels=1))
 
 def _parts(table, variant, **kw):
     "The parts of `variant` with those of `kw` that are not None in their place; `ModelError` for an unknown variant."
-    if variant not in table: raise ModelError(f"variant={variant!r} is no reading of the module. Choose 'paper' (the equations) or 'released' (the authors' code).")
+    if variant not in table:
+        raise ModelError(f"variant={variant!r} is no reading of the module. Choose 'paper' (the equations) or "
+                         "'released' (the authors' code).")
     return table[variant] | {k: v for k, v in kw.items() if v is not None}
 
 def _init(m):
@@ -70,7 +73,8 @@ class SpA(_OBR):
         nf:int, # channels C
         hw:tuple=(16, 16), # height and width, in places, to which the pooled maps are brought; or one number for both
         variant:str='paper', # the reading: `'paper'` or `'released'`
-        soft=None, # `(dim=1, keepdim=True) -> nn.Module`, (B, C, H, W) to (B, 1, H, W), or `nn.Identity`; None for the variant's
+        # `(dim=1, keepdim=True) -> nn.Module`, (B, C, H, W) to (B, 1, H, W), or `nn.Identity`; None for the variant's
+        soft=None,
         gem=None, # `(dim=1, keepdim=True) -> nn.Module`, (B, C, H, W) to (B, 1, H, W); None for the variant's
         n_kernels:int=None, # kernels of the dynamic convolutions; None for the variant's
         ratio:int=16 # C / ratio channels between the two OBR
@@ -83,7 +87,8 @@ class SpA(_OBR):
         self.soft, self.gem, self.avg, self.min = p['soft'](**along), p['gem'](**along), AvgPool(**along), MinPool(**along)
         keeps_channels = isinstance(self.soft, nn.Identity)
         self.conv1, self.conv2 = _conv1(2*n, nf), _conv1(nf, 1) if keeps_channels else _conv1(n, n)
-        _init(self.conv1); _init(self.conv2)
+        _init(self.conv1)
+        _init(self.conv2)
 
 # %% ../../nbs/layers/03_dpa.ipynb #53d4f67b
 @patch
@@ -96,7 +101,8 @@ def b1(self:SpA, x):
     "The first descriptor (eq. 9) of the places, (B, h*w, 1, 1)."
     if not isinstance(self.soft, nn.Identity): return self.conv2(*self.axis((self.avg(x) + self.soft(x)).to(x.dtype)))
     w = self.conv2.weight.flatten(1)
-    p = (torch.cat([w, torch.full_like(w, 1/w.shape[1])]) @ x.flatten(2)).unflatten(2, x.shape[2:])   # w.X and the mean over channels, in one product
+    # w.X and the mean over channels, in one product
+    p = (torch.cat([w, torch.full_like(w, 1/w.shape[1])]) @ x.flatten(2)).unflatten(2, x.shape[2:])
     return self.axis(p[:, :1] + w.sum().to(p.dtype)*p[:, 1:])[0]
 
 @patch
@@ -134,9 +140,17 @@ def load_released_dpa(
     prefix:str='backbone.' # what stands before `mul1.` and `mul2.`
 )->DpA: # `dpa`
     "Loads the published module's parameters (`mul1` is SpA, `mul2` is CpA) into `dpa`; `ModelError` where a key is missing, surplus or of another shape."
-    if dpa.variant != 'released': raise ModelError(f"load_released_dpa: the module is variant={dpa.variant!r}, whose parameters differ. Make it with `DpA(nf, variant='released')`.")
-    if dpa.cpa is None or dpa.spa is None: raise ModelError("load_released_dpa: the released module has both branches. Make it with `DpA(nf, variant='released')`, without `cpa=None` or `spa=None`.")
+    if dpa.variant != 'released':
+        raise ModelError(f"load_released_dpa: the module is variant={dpa.variant!r}, whose parameters differ. Make "
+                         "it with `DpA(nf, variant='released')`.")
+    if dpa.cpa is None or dpa.spa is None:
+        raise ModelError("load_released_dpa: the released module has both branches. Make it with `DpA(nf, "
+                         "variant='released')`, without `cpa=None` or `spa=None`.")
     theirs = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith((f'{prefix}mul1.', f'{prefix}mul2.'))}
-    if not theirs: raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{prefix}mul1.' or '{prefix}mul2.'; its first is {next(iter(state_dict), None)!r}. Give the `prefix` that stands before 'mul1.'.")
-    fit_state(nn.ModuleDict(dict(mul1=dpa.spa, mul2=dpa.cpa)), theirs, 'the released attention in the checkpoint', "The released module has 1024 channels and hw=(16, 16).")
+    if not theirs:
+        raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{prefix}mul1.' or "
+                         f"'{prefix}mul2.'; its first is {next(iter(state_dict), None)!r}. Give the `prefix` that "
+                         "stands before 'mul1.'.")
+    fit_state(nn.ModuleDict(dict(mul1=dpa.spa, mul2=dpa.cpa)), theirs, 'the released attention in the checkpoint',
+              "The released module has 1024 channels and hw=(16, 16).")
     return dpa

@@ -93,12 +93,15 @@ class ODConv2d(nn.Module):
         mix:bool=None # mix several kernels for each sample, or fold them? None chooses by the work
     ):
         super().__init__()
-        if ni % groups or nf % groups: raise ModelError(f"ODConv2d: groups={groups} does not divide {ni} input and {nf} output channels. Choose a common divisor.")
+        if ni % groups or nf % groups:
+            raise ModelError(f"ODConv2d: groups={groups} does not divide {ni} input and {nf} output channels. Choose "
+                             "a common divisor.")
         self.stride, self.padding, self.groups, self.mix = stride, ks//2 if padding is None else padding, groups, mix
         self.attention = ODAttention(ni, nf, ks, groups, n_kernels, reduction, temperature)
         self.weight = nn.Parameter(torch.empty(n_kernels, nf, ni//groups, ks, ks))
         for w in self.weight: nn.init.kaiming_normal_(w.data, mode='fan_out', nonlinearity='relu')
-    def extra_repr(self): return f'weight={tuple(self.weight.shape)}, stride={self.stride}, padding={self.padding}, groups={self.groups}'
+    def extra_repr(self):
+        return f'weight={tuple(self.weight.shape)}, stride={self.stride}, padding={self.padding}, groups={self.groups}'
 
 # %% ../../nbs/layers/02_odconv.ipynb #cafa88b2
 def _centre(w, place, padding):
@@ -116,7 +119,8 @@ def _mixes(self:ODConv2d, x):
 def forward(self:ODConv2d, x):
     channel, filt, place, kernel = self.attention(x)
     x, w, stride, padding = x*channel, self.weight, self.stride, self.padding
-    if x.shape[2:] == (1, 1) and 2*padding + 1 == w.shape[-1]: (w, place), stride, padding = _centre(w, place, padding), 1, 0
+    if x.shape[2:] == (1, 1) and 2*padding + 1 == w.shape[-1]:
+        (w, place), stride, padding = _centre(w, place, padding), 1, 0
     mix, kernel = (kernel.to(w.dtype), None) if self._mixes(x) else (None, kernel)
     y = _dynamic_conv(x, w, mix, place, kernel, self.groups, stride, padding)
     return y if filt is None else y*filt
@@ -125,6 +129,8 @@ def forward(self:ODConv2d, x):
 def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
     "The convolution of `x` by kernels (K, nf, n, ks, ks) weighted by sample, on the narrower side."
     if place is None and kernel is None and mix is None: return F.conv2d(x, w[0], None, stride, padding, 1, groups)
-    taps = None if place is None and kernel is None else (1 if place is None else place[:, None])*(1 if kernel is None else kernel[:, :, None])
-    if stride == 1 and w.shape[1] < x.shape[1] and padding < w.shape[-1]: return _output_side(x, w, mix, taps, groups, padding)
+    taps = None if place is None and kernel is None else (1 if place is None else place[:,
+        None])*(1 if kernel is None else kernel[:, :, None])
+    if stride == 1 and w.shape[1] < x.shape[1] and padding < w.shape[-1]:
+        return _output_side(x, w, mix, taps, groups, padding)
     return _input_side(x, w, mix, taps, groups, stride, padding)

@@ -32,14 +32,16 @@ class MinPool(_Pool):
     "The minimum over `dim` (eq. 2): (B, C) over space, (B, H, W) over channels; the gradient goes to the first of equal minima."
     def forward(self, x):
         if not (torch.is_grad_enabled() and x.requires_grad): return x.amin(self.dim, keepdim=self.keepdim)
-        for d in sorted([self.dim] if isinstance(self.dim, int) else self.dim, reverse=True): x = x.min(d, keepdim=self.keepdim).values
+        for d in sorted([self.dim] if isinstance(self.dim, int) else self.dim, reverse=True):
+            x = x.min(d, keepdim=self.keepdim).values
         return x
 
 # %% ../../nbs/layers/01_pooling.ipynb #b53d6c39
 def _gem(x, p, dim, keepdim=False):
     "The generalized mean of a positive `x` over `dim`, by logarithms; for a fixed exponent of 1 the plain mean."
     if isinstance(p, float) and p == 1.: return x.mean(dim, keepdim=keepdim)
-    n = math.prod([x.shape[d] for d in ([dim] if isinstance(dim, int) else dim)])       # a list: the compiler breaks its graph at a generator
+    # a list: the compiler breaks its graph at a generator
+    n = math.prod([x.shape[d] for d in ([dim] if isinstance(dim, int) else dim)])
     return ((torch.logsumexp(x.log()*p, dim, keepdim=keepdim) - math.log(n))/p).exp()
 
 # %% ../../nbs/layers/01_pooling.ipynb #60d7bb72
@@ -53,7 +55,9 @@ class GeM(_Pool):
         keepdim:bool=False # keep the pooled axes with length 1?
     ):
         super().__init__(dim, keepdim)
-        if not p > 0: raise ModelError(f"GeM: p={p} has no generalized mean that lies between mean and maximum. Give a positive exponent, such as 3.")
+        if not p > 0:
+            raise ModelError(f"GeM: p={p} has no generalized mean that lies between mean and maximum. Give a "
+                             "positive exponent, such as 3.")
         self.p, self.eps = nn.Parameter(torch.tensor([float(p)])) if learnable else float(p), eps
     def forward(self, x):
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -119,7 +123,8 @@ def soft_pool2d(
     "The softmax-weighted mean of each sliding window (eq. 4), computed in float32; stable for any finite activations."
     f = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     m = f.detach().amax((2, 3), keepdim=True)
-    traced = f.is_meta or f.numel() == 0 or torch.jit.is_tracing() or torch.compiler.is_compiling()          # no look at the data there: take the form that is always right
+    # no look at the data there: take the form that is always right
+    traced = f.is_meta or f.numel() == 0 or torch.jit.is_tracing() or torch.compiler.is_compiling()
     narrow = not traced and bool((m - f.detach().amin((2, 3), keepdim=True)).max() < 60)
     return (_soft_planes(f, m, ks, stride, padding) if narrow else _soft_windows(f, ks, stride, padding)).to(x.dtype)
 
@@ -132,7 +137,9 @@ class SoftPool2d(nn.Module):
         padding:int=1 # border of places that do not count
     ):
         super().__init__()
-        if padding > ks//2: raise ModelError(f"SoftPool2d: padding={padding} leaves windows of side {ks} with nothing inside the map. Use at most {ks//2}.")
+        if padding > ks//2:
+            raise ModelError(f"SoftPool2d: padding={padding} leaves windows of side {ks} with nothing inside the "
+                             f"map. Use at most {ks//2}.")
         self.ks, self.stride, self.padding = ks, stride, padding
     def forward(self, x): return soft_pool2d(x, self.ks, self.stride, self.padding)
     def extra_repr(self): return f'ks={self.ks}, stride={self.stride}, padding={self.padding}'

@@ -38,7 +38,8 @@ def _on_meta(net):
     blank = {id(p): nn.Parameter(p.detach().to('meta'), p.requires_grad) for p in net.parameters()}
     blank |= {id(b): b.to('meta') for b in net.buffers()}
     net = copy.deepcopy(net, blank).eval()
-    for m in net.modules():                             # a batch norm changes no shape, and PyTorch is slow to find that out
+    # a batch norm changes no shape, and PyTorch is slow to find that out
+    for m in net.modules():
         if isinstance(m, nn.modules.batchnorm._BatchNorm): m.forward = lambda x: x
     return net
 
@@ -50,7 +51,8 @@ def trace_shapes(
     "What each module of `net` does to the shape of one RGB image, found without computing anything."
     net = _on_meta(net)
     passes = []
-    for n,m in net.named_modules(): m.register_forward_hook(lambda m,i,o,n=n: passes.append(Pass(n, _shape(i[0]) if i else None, _shape(o))))
+    for n,m in net.named_modules():
+        m.register_forward_hook(lambda m,i,o,n=n: passes.append(Pass(n, _shape(i[0]) if i else None, _shape(o))))
     x = torch.empty(1, 3, *to_2tuple(size), device='meta')
     with torch.no_grad(): y = (forward(net) if forward else net)(x)
     return passes + [Pass('output', tuple(x.shape), _shape(y))]
@@ -70,7 +72,8 @@ def stages_of(
     if isinstance(own := getattr(net, 'stages', None), dict): return _own_stages(net, own)
     info = getattr(net, 'feature_info', None) or []
     by_red = {i['reduction']: i for i in info}          # the last one at each reduction wins
-    return {k: Stage(f'conv{k}_x', by_red[2**k]['module'], by_red[2**k]['num_chs'], 2**k) for k in range(2, 6) if 2**k in by_red}
+    return {k: Stage(f'conv{k}_x', by_red[2**k]['module'], by_red[2**k]['num_chs'], 2**k) for k in range(2,
+        6) if 2**k in by_red}
 
 def _features(net):
     "The part of `net` that makes the feature map: timm's `forward_features`, or all of a module of your own."
@@ -82,7 +85,8 @@ def _own_stages(net, names, size=128):
     out = {}
     for k, name in names.items():
         if len(gave.get(name) or ()) != 4:
-            raise ModelError(f"{type(net).__name__}: its `stages` name {name!r} for stage {k}, which gives no map (B, C, H, W). "
+            raise ModelError(f"{type(net).__name__}: its `stages` name {name!r} for stage {k}, which gives no map "
+                             "(B, C, H, W). "
                              "Name submodules that an image passes through, such as {4: 'layer3', 5: 'layer4'}.")
         out[k] = Stage(f'conv{k}_x', name, gave[name][1], size//gave[name][-1])
     return out
@@ -93,7 +97,8 @@ def _unstride(m:nn.Module):
     k, s = to_2tuple(getattr(m, 'kernel_size', 0)), to_2tuple(m.stride)
     m.stride = 1 if isinstance(m.stride, int) else (1, 1)
     if isinstance(m, nn.Conv2d):
-        if type(m) is nn.Conv2d and to_2tuple(m.padding) != tuple((d*(n-1))/2 for n,d in zip(k, m.dilation)): m.padding = 'same'
+        if type(m) is nn.Conv2d and to_2tuple(m.padding) != tuple((d*(n-1))/2 for n,d in zip(k, m.dilation)):
+            m.padding = 'same'
     elif k == s: m.kernel_size = 1 if isinstance(m.kernel_size, int) else (1, 1)
 
 # %% ../../nbs/models/01_backbone.ipynb #62e0d8aa
@@ -101,7 +106,8 @@ def _halving(net, stage, size=128):
     "Names of the layers that halve the map after the module `stage` has finished."
     passes = trace_shapes(net, size, lambda n: n.forward_features)
     start = max((i for i,p in enumerate(passes) if p.name == stage), default=len(passes))
-    return [p.name for p in passes[start:-1] if p.given and p.gave and len(p.given) == len(p.gave) == 4 and p.gave[-1] < p.given[-1]
+    return [p.name for p in passes[start:-1] if p.given and p.gave and len(p.given) == len(p.gave) == 4
+            and p.gave[-1] < p.given[-1]
             and not list(net.get_submodule(p.name).children()) and hasattr(net.get_submodule(p.name), 'stride')]
 
 # %% ../../nbs/models/01_backbone.ipynb #94f7a5b7
@@ -119,7 +125,8 @@ def set_last_stride(
             after = trace_shapes(net, 128, lambda n: n.forward_features)[-1].gave
     except RuntimeError: after = None                   # branches of different size met
     if after is None or after[-1] != 2*before[-1]:
-        raise ModelError(f"{type(net).__name__}: the map after conv4_x is not halved by layers with a plain stride, so the last stage cannot be given stride 1 (map {before} -> {after}). Pass `last_stride=2`.")
+        raise ModelError(f"{type(net).__name__}: the map after conv4_x is not halved by layers with a plain stride, "
+                         f"so the last stage cannot be given stride 1 (map {before} -> {after}). Pass `last_stride=2`.")
     return names
 
 # %% ../../nbs/models/01_backbone.ipynb #2a46a24b
@@ -132,10 +139,12 @@ def _hub_online():
 def _download(arch):
     "The timm model `arch` with timm's weights; `ModelError` says what to do where they cannot be had."
     try:
-        with mock.patch.object(hub, 'HF_HUB_OFFLINE', hub.HF_HUB_OFFLINE or not _hub_online()): return timm.create_model(arch, pretrained=True, num_classes=0)
+        with mock.patch.object(hub, 'HF_HUB_OFFLINE', hub.HF_HUB_OFFLINE or not _hub_online()):
+            return timm.create_model(arch, pretrained=True, num_classes=0)
     except Exception as e:
         url = (timm.get_pretrained_cfg(arch) or timm.models.PretrainedCfg()).hf_hub_id
-        raise ModelError(f"{arch}: timm's weights could not be loaded ({type(e).__name__}). Pass `weights='path/to/model.safetensors'` (a local copy"
+        raise ModelError(f"{arch}: timm's weights could not be loaded ({type(e).__name__}). Pass "
+                         "`weights='path/to/model.safetensors'` (a local copy"
                          f"{f' of huggingface.co/{url}' if url else ''}), or `pretrained=False` for random weights.") from e
 
 # %% ../../nbs/models/01_backbone.ipynb #a5deacee
@@ -144,14 +153,22 @@ def read_state(
 )->dict: # parameter name -> tensor, on the CPU
     "A state dict from a local file, taken out of a checkpoint's 'model' or 'state_dict'; `ModelError` where there is none, or where reading it would run code."
     path = Path(path)
-    if path.is_dir(): return {k[9:]: v for k, v in read_state(path/'weights.safetensors').items() if k.startswith('body.net.')}
+    if path.is_dir():
+        return {k[9:]: v for k, v in read_state(path/'weights.safetensors').items() if k.startswith('body.net.')}
     if not path.is_file(): raise ModelError(f"{path}: no such file of weights.")
-    try: ckpt = load_file(path) if path.suffix == '.safetensors' else torch.load(path, map_location='cpu', weights_only=True)
+    try:
+        ckpt = load_file(path) if path.suffix == '.safetensors' else torch.load(path, map_location='cpu',
+            weights_only=True)
     except pickle.UnpicklingError as e:
-        raise ModelError(f"{path}: holds more than tensors, and reading it would run code of whoever wrote it. Save only its state dict, best as safetensors.") from e
-    except Exception as e: raise ModelError(f"{path}: cannot be read as safetensors or as a torch file ({type(e).__name__}); it may be cut short.") from e
-    state = next((ckpt[k] for k in ('model', 'state_dict') if isinstance(ckpt, dict) and isinstance(ckpt.get(k), dict)), ckpt)
-    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()): raise ModelError(f"{path}: holds no state dict (names with tensors).")
+        raise ModelError(f"{path}: holds more than tensors, and reading it would run code of whoever wrote it. Save "
+                         "only its state dict, best as safetensors.") from e
+    except Exception as e:
+        raise ModelError(f"{path}: cannot be read as safetensors or as a torch file ({type(e).__name__}); it may be "
+                         "cut short.") from e
+    state = next((ckpt[k] for k in ('model', 'state_dict') if isinstance(ckpt,
+        dict) and isinstance(ckpt.get(k), dict)), ckpt)
+    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ModelError(f"{path}: holds no state dict (names with tensors).")
     return {k.removeprefix('module.'): v for k,v in state.items()}
 
 # %% ../../nbs/models/01_backbone.ipynb #51845c7c
@@ -161,7 +178,9 @@ def load_timm(
 )->nn.Module: # `net`, with these weights
     "Loads a local file of timm's weights; layers that `net` has no use for (classifier, final norm) are left out, any other difference is a `ModelError`."
     state, mine = read_state(path), net.state_dict()
-    gone = tuple(f'{n}.' for n,m in net.named_modules() if isinstance(m, nn.Identity)) + tuple(f'{c}.' for c in _classifiers(net))
+    gone = tuple(f'{n}.' for n,m in net.named_modules() if isinstance(m,
+                                                                      nn.Identity)) + tuple(f'{c}.'
+                                                                              for c in _classifiers(net))
     state = {k: v for k,v in state.items() if k in mine or not k.startswith(gone)}
     return fit_state(net, state, str(path), "Do these weights belong to this architecture?")
 
@@ -174,7 +193,8 @@ def _classifiers(net):
 def _data_config(net):
     "The images that `net` was made for, as plain data: `input_size` (3, H, W), `interpolation`, `mean` and `std`; ImageNet's where it does not say."
     said = resolve_model_data_config(net) | getattr(net, 'data_config', {})
-    return {k: said[k] if isinstance(said[k], str) else list(said[k]) for k in ('input_size', 'interpolation', 'mean', 'std')}
+    return {k: said[k] if isinstance(said[k], str) else list(said[k]) for k in ('input_size', 'interpolation',
+        'mean', 'std')}
 
 def _drop_unused(net, used):
     "Leaves out the parts of a timm model that are not among `used`, such as its classifier."
@@ -197,7 +217,8 @@ class Body(nn.Module):
     def forward(self, x:Tensor):
         if getattr(self, '_is_replica', False): _own_hooks(self)
         return _features(self.net)(x)
-    def extra_repr(self): return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
+    def extra_repr(self):
+        return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
 
 # %% ../../nbs/models/01_backbone.ipynb #112d356d
 def _own_hooks(body):
@@ -226,15 +247,20 @@ def insert_attention(
 )->Body: # `body`, with a module of its own after each of these stages
     "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage, or a way around it."
     stages = [stages] if isinstance(stages, int) else list(stages)
-    if not stages or len(set(stages)) < len(stages): raise ModelError(f"stages={stages}: name each stage that attention follows once, such as (4,) or (3, 4).")
+    if not stages or len(set(stages)) < len(stages):
+        raise ModelError(f"stages={stages}: name each stage that attention follows once, such as (4,) or (3, 4).")
     for k in stages:
         if k not in body.stages:
-            has = ', '.join(f'{i} ({s.name}, {s.nf} channels)' for i,s in body.stages.items()) or 'none; give your module a dictionary `stages`, such as {4: "layer3"}'
+            has = ', '.join(f'{i} ({s.name}, {s.nf} channels)'
+                    for i,s in body.stages.items()) or 'none; give your module a dictionary `stages`, such as {4: "layer3"}'
             raise ModelError(f"{body.arch}: there is no stage {k} to put attention after; it has {has}.")
-        if body.stages[k].name in body.attention: raise ModelError(f"{body.arch}: there is attention after stage {k} already.")
+        if body.stages[k].name in body.attention:
+            raise ModelError(f"{body.arch}: there is attention after stage {k} already.")
         if not _all_through(body.net, body.stages[k].module):
-            raise ModelError(f"{body.arch}: what timm names as stage {k} ({body.stages[k].module}) is one branch beside others, so attention there "
-                             f"would not see the map. Choose another of the stages {list(body.stages)}, or another architecture.")
+            raise ModelError(f"{body.arch}: what timm names as stage {k} ({body.stages[k].module}) is one branch "
+                             "beside others, so attention there "
+                             f"would not see the map. Choose another of the stages {list(body.stages)}, or another "
+                             "architecture.")
     for k in stages:
         s = body.stages[k]
         body.attention[s.name] = attention(s.nf)
@@ -247,7 +273,9 @@ def stage(self:Body,
     k:int # stage in the paper's numbering, 2 to 5
 )->nn.Module: # timm's module; a hook on it sees the map that leaves the stage, attention included
     "The module of stage `k`, for hooks and Grad-CAM; `ModelError` where there is none."
-    if k not in self.stages: raise ModelError(f"{self.arch}: there is no stage {k}; it has {list(self.stages) or 'none, so name the module to look at yourself, such as `net.body`'}.")
+    if k not in self.stages:
+        raise ModelError(f"{self.arch}: there is no stage {k}; it has "
+                         f"{list(self.stages) or 'none, so name the module to look at yourself, such as `net.body`'}.")
     return self.net.get_submodule(self.stages[k].module)
 
 @patch
@@ -268,9 +296,11 @@ def summary(self:Body,
 )->pd.DataFrame: # a row for each stage and one for the final map
     "Stages of the body with timm's module name, channels, map size for an image of `size`, and attention."
     maps = {p.name: p.gave for p in trace_shapes(self, size) if p.gave}
-    rows = [(s.name, s.module, s.nf, maps[f'net.{s.module}'], type(self.attention[s.name]).__name__ if s.name in self.attention else '') for s in self.stages.values()]
+    rows = [(s.name, s.module, s.nf, maps[f'net.{s.module}'],
+             type(self.attention[s.name]).__name__ if s.name in self.attention else '') for s in self.stages.values()]
     rows.append(('output', 'forward_features', self.nf, maps[''], ''))
-    return pd.DataFrame([(n, m, c, f'{g[2]} x {g[3]}', a) for n,m,c,g,a in rows], columns=['stage', 'timm module', 'channels', 'map', 'attention'])
+    return pd.DataFrame([(n, m, c, f'{g[2]} x {g[3]}', a) for n,m,c,g,a in rows],
+                        columns=['stage', 'timm module', 'channels', 'map', 'attention'])
 
 # %% ../../nbs/models/01_backbone.ipynb #f9d9d6f0
 def _has_stem_pool(net): return isinstance(getattr(net, 'maxpool', None), nn.MaxPool2d)
@@ -280,7 +310,8 @@ def ceil_stem(
 )->nn.Module: # `net`
     "Gives a ResNet the max-pool of the authors' released code; `ModelError` where the network has none. Source: g-re-id, `resnet.py`."
     if not _has_stem_pool(net):
-        raise ModelError(f"{type(net).__name__}: has no max-pool in its stem; `ceil_pool=True` is for ResNets. Leave it out, or give `ceil_pool='if_any'`.")
+        raise ModelError(f"{type(net).__name__}: has no max-pool in its stem; `ceil_pool=True` is for ResNets. Leave "
+                         "it out, or give `ceil_pool='if_any'`.")
     net.maxpool.padding, net.maxpool.ceil_mode = 0, True
     return net
 
@@ -293,7 +324,13 @@ def _create(arch, pretrained, weights):
     if len(arch) > 200 or not timm.is_model(arch):
         arch = arch[:200]
         near = difflib.get_close_matches(arch.split('.')[0], timm.list_models(), n=4)
-        raise ModelError(f"{arch!r} is no architecture of timm {timm.__version__}" + (f"; did you mean {', '.join(near)}?" if near else '.') + " `timm.list_models()` lists them.")
+        raise ModelError(f"{arch!r} is no architecture of timm {timm.__version__}" + ("; did you mean "
+                                                                                      f"{', '.join(near)}?" if near
+                                                                                              else '.')
+
+
+
+                                                                                                                              + " `timm.list_models()` lists them.")
     if pretrained and weights is None: return _download(arch)
     try: net = timm.create_model(arch, num_classes=0)
     except RuntimeError as e: raise ModelError(f"{arch}: timm cannot make it ({e}).") from e
@@ -303,8 +340,10 @@ def _create_own(arch, weights):
     "The module that the user gave or that the user's callable makes; `ModelError` where that is none."
     net = arch if isinstance(arch, nn.Module) or not callable(arch) else arch()
     if not isinstance(net, nn.Module):
-        raise ModelError(f"{_name(arch)}: is or makes a {type(net).__name__}. Give the name of a timm architecture, a torch module that maps "
-                         "images (B, 3, H, W) to a feature map (B, C, H, W), or a callable without arguments that makes one.")
+        raise ModelError(f"{_name(arch)}: is or makes a {type(net).__name__}. Give the name of a timm architecture, "
+                         "a torch module that maps "
+                         "images (B, 3, H, W) to a feature map (B, C, H, W), or a callable without arguments that "
+                         "makes one.")
     return net if weights is None else load_timm(net, weights)
 
 def _check_own_map(net, arch):
@@ -313,7 +352,8 @@ def _check_own_map(net, arch):
     except Exception as e: y = f'{type(e).__name__}: {e}'.splitlines()[0][:200]
     nf = getattr(net, 'nf', None)
     if not (isinstance(y, tuple) and len(y) == 4 and nf in (None, y[1])):
-        raise ModelError(f"{arch}: gives no feature map (B, {nf or 'C'}, H, W) for an image of 128 x 128 (found {y}). Return the map itself, "
+        raise ModelError(f"{arch}: gives no feature map (B, {nf or 'C'}, H, W) for an image of 128 x 128 (found "
+                         f"{y}). Return the map itself, "
                          "before pooling; from the tokens of a transformer, reshape one.")
 
 def _check_map(net, arch):
@@ -322,7 +362,9 @@ def _check_map(net, arch):
     try: y = trace_shapes(net, 128, lambda n: n.forward_features)[-1].gave
     except Exception as e: y = f'{type(e).__name__}: {e}'.splitlines()[0]
     if not (isinstance(y, tuple) and len(y) == 4 and y[1] == net.num_features and stages_of(net)):
-        raise ModelError(f"{arch}: gives no feature map (B, C, H, W) for an image of any size (found {y}), so it has no stages to attend to. Choose a convolutional network such as resnet50, resnest50d, convnext_tiny or regnety_008.")
+        raise ModelError(f"{arch}: gives no feature map (B, C, H, W) for an image of any size (found {y}), so it has "
+                         "no stages to attend to. Choose a convolutional network such as resnet50, resnest50d, "
+                         "convnext_tiny or regnety_008.")
 
 # %% ../../nbs/models/01_backbone.ipynb #a8660090
 def make_body(
@@ -331,12 +373,16 @@ def make_body(
     stages=(4,), # where: 2 for conv2_x to 5 for conv5_x; several are allowed
     pretrained:bool=True, # timm's weights (downloaded once)
     weights=None, # a local file of timm's weights instead
-    last_stride:int=1, # 1 keeps the map's size in the last stage, 2 halves it as timm does; a module of your own stays as it is
-    ceil_pool:bool|str=False # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    # 1 keeps the map's size in the last stage, 2 halves it as timm does; a module of your own stays as it is
+    last_stride:int=1,
+    # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    ceil_pool:bool|str=False
 )->Body: # its forward maps images (B, 3, H, W) to a feature map (B, nf, h, w)
     "The body of a re-identification network; `ModelError` for an architecture without maps or without the stage asked for."
-    if ceil_pool not in (True, False, 'if_any'): raise ModelError(f"ceil_pool={ceil_pool!r}: it is True, False or 'if_any'.")
-    if last_stride not in (1, 2): raise ModelError(f"last_stride={last_stride}: it is 1 (keep the map's size in the last stage) or 2 (halve it).")
+    if ceil_pool not in (True, False, 'if_any'):
+        raise ModelError(f"ceil_pool={ceil_pool!r}: it is True, False or 'if_any'.")
+    if last_stride not in (1, 2):
+        raise ModelError(f"last_stride={last_stride}: it is 1 (keep the map's size in the last stage) or 2 (halve it).")
     net = _create(arch, pretrained, weights)
     _check_map(net, _name(arch))
     if last_stride == 1 and hasattr(net, 'forward_features'): set_last_stride(net)

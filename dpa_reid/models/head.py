@@ -41,7 +41,8 @@ class IDLinear(nn.Linear):
 class CosineLinear(IDLinear):
     "Cosines (B, n_ids) in [-1, 1] between embeddings and identity weights, float32 even under autocast; margin and scale are the loss's. Source: Sun et al. 2020 (Circle loss), FastReID."
     def forward(self, x:Tensor):
-        with torch.autocast(x.device.type, enabled=False): return F.linear(F.normalize(x.float()), F.normalize(self.weight.float()))
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(F.normalize(x.float()), F.normalize(self.weight.float()))
 
 # %% ../../nbs/models/02_head.ipynb #5449583e
 class ReIDHead(nn.Module):

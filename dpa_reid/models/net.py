@@ -47,17 +47,22 @@ def to_spec(
     "Describes a callable as `{'callable': dotted name, 'args': [...], 'kwargs': {...}}`; plain values stay themselves."
     if f is None or isinstance(f, (bool, int, float, str)): return f
     if isinstance(f, np.generic): return f.item()
-    if isinstance(f, nn.Module) or not (callable(f) or isinstance(f, (list, tuple, dict))): raise ModelError(f"{type(f).__name__}: pass the class, or a `partial` of it, not an object that is already made; a model folder can describe the one and not the other.")
+    if isinstance(f, nn.Module) or not (callable(f) or isinstance(f, (list, tuple, dict))):
+        raise ModelError(f"{type(f).__name__}: pass the class, or a `partial` of it, not an object that is already "
+                         "made; a model folder can describe the one and not the other.")
     if isinstance(f, (list, tuple)): return [to_spec(o) for o in f]
     if isinstance(f, dict): return {str(k): to_spec(v) for k,v in f.items()}
     p = f if isinstance(f, partial) else partial(f)
-    return dict(callable=f'{p.func.__module__}.{getattr(p.func, "__qualname__", type(p.func).__qualname__)}', args=to_spec(p.args), kwargs=to_spec(p.keywords))
+    return dict(callable=f'{p.func.__module__}.{getattr(p.func, "__qualname__", type(p.func).__qualname__)}',
+                args=to_spec(p.args), kwargs=to_spec(p.keywords))
 
 # %% ../../nbs/models/03_net.ipynb #b90b57f0
 def known_layers()->dict: # dotted name -> class
     "The module classes that a description may name: those of `dpa_reid.layers`, `dpa_reid.models.head`, `timm.layers` and `torch.nn`."
-    ours = [importlib.import_module(f'{layers.__name__}.{m.name}') for m in pkgutil.iter_modules(layers.__path__)] + [_head]
-    classes = [o for m in ours + [timm.layers, nn] for o in vars(m).values() if isinstance(o, type) and issubclass(o, nn.Module)]
+    ours = [importlib.import_module(f'{layers.__name__}.{m.name}')
+            for m in pkgutil.iter_modules(layers.__path__)] + [_head]
+    classes = [o for m in ours + [timm.layers, nn] for o in vars(m).values() if isinstance(o,
+        type) and issubclass(o, nn.Module)]
     return {f'{c.__module__}.{c.__qualname__}': c for c in classes}
 
 def from_spec(
@@ -69,7 +74,8 @@ def from_spec(
     if 'callable' not in spec: return {k: from_spec(v) for k,v in spec.items()}
     known, name = known_layers(), spec['callable']
     if name not in known:
-        raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or torch.nn, and is not imported. "
+        raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or "
+                         "torch.nn, and is not imported. "
                          "If it is yours, pass it to the loader (`arch=`, `attention=`, `pool=` or `classifier=`).")
     args, kwargs = from_spec(spec.get('args', [])), from_spec(spec.get('kwargs', {}))
     return partial(known[name], *args, **kwargs) if args or kwargs else known[name]
@@ -79,7 +85,8 @@ def _assemble(arch, n_ids, attention, stages, pretrained, weights, last_stride, 
     "A `ReIDNet` of these parts and its description."
     stages = [stages] if isinstance(stages, int) else list(stages)
     name = arch if isinstance(arch, str) else to_spec(type(arch) if isinstance(arch, nn.Module) else arch)
-    config = dict(arch=name, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages], last_stride=last_stride,
+    config = dict(arch=name, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages],
+                  last_stride=last_stride,
                   pool=to_spec(pool), classifier=to_spec(classifier))
     body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool)
     config['ceil_pool'] = bool(ceil_pool and getattr(getattr(body.net, 'maxpool', None), 'ceil_mode', False))
@@ -100,16 +107,19 @@ def _mind_sign(net, chosen):
     warnings.warn(says, stacklevel=3)
 
 def reid_net(
-    arch, # the name of a timm architecture with stages; or a module that maps images to (B, nf, H, W), or a callable that makes one
+    # the name of a timm architecture with stages; or a module that maps images to (B, nf, H, W), or a callable that makes one
+    arch,
     n_ids:int, # identities in the training set
     attention=None, # `nf -> nn.Module`, such as `DpA`; None for the plain network
     stages=(4,), # after which stages: 2 for conv2_x to 5 for conv5_x
     pretrained:bool=True, # timm's ImageNet weights (downloaded once)
     weights=None, # a local file of timm's weights instead
     last_stride:int=1, # 1 keeps the map's size in the last stage
-    pool=None, # `() -> nn.Module`, feature map to vector; None for `GeM`, or `AvgPool` where the final map has negative values
+    # `() -> nn.Module`, feature map to vector; None for `GeM`, or `AvgPool` where the final map has negative values
+    pool=None,
     classifier=IDLinear, # `(nf, n_ids) -> nn.Module`: `IDLinear`, or `CosineLinear` for the circle softmax
-    ceil_pool:bool|str=False, # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    ceil_pool:bool|str=False,
     gem:dict=None # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
 )->ReIDNet:
     "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
@@ -148,7 +158,8 @@ def save_net(
     **meta # further plain data
 )->Path: # the folder
     "Writes `weights.safetensors` and `model.json`; raises `ModelError` for a network without a description."
-    if 'arch' not in getattr(net, 'config', {}): raise ModelError("this network has no `config` to rebuild it from; make it with `reid_net`.")
+    if 'arch' not in getattr(net, 'config', {}):
+        raise ModelError("this network has no `config` to rebuild it from; make it with `reid_net`.")
     folder = Path(folder)
     images = _images(net.data_config, size, mean, std)
     record = dict(format=1, network=net.config, size=size, mean=images['mean'], std=images['std'], data_config=images,
@@ -161,27 +172,34 @@ def save_net(
 # %% ../../nbs/models/03_net.ipynb #4be41e5c
 def _is_count(o, top): return isinstance(o, int) and not isinstance(o, bool) and 1 <= o <= top
 def _is_text(o): return isinstance(o, str)
-def _is_size(o): return _is_count(o, 10_000) or isinstance(o, list) and len(o) == 2 and all(_is_count(v, 10_000) for v in o)
+def _is_size(o):
+    return _is_count(o, 10_000) or isinstance(o, list) and len(o) == 2 and all(_is_count(v, 10_000) for v in o)
 def _is_shape(o): return isinstance(o, list) and len(o) == 3 and o[0] == 3 and _is_size(o[1:])
 def _is_rgb(o):
-    return isinstance(o, list) and len(o) == 3 and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e3 for v in o)
+    return isinstance(o,
+                      list) and len(o) == 3 and all(isinstance(v, (int, float)) and not isinstance(v,
+                          bool) and abs(v) < 1e3 for v in o)
 def _is_std(o): return _is_rgb(o) and min(o) > 0
 
-_what = dict(size=(_is_size, 'a number of pixels, or height and width'), mean=(_is_rgb, 'three numbers'), std=(_is_std, 'three positive numbers'),
+_what = dict(size=(_is_size, 'a number of pixels, or height and width'), mean=(_is_rgb, 'three numbers'),
+             std=(_is_std, 'three positive numbers'),
              input_size=(_is_shape, 'three channels, height and width'), interpolation=(_is_text, 'a word'),
-             identities=(lambda o: isinstance(o, list), 'a list of names'), data_config=(lambda o: isinstance(o, dict), 'a table'),
+             identities=(lambda o: isinstance(o, list), 'a list of names'),
+             data_config=(lambda o: isinstance(o, dict), 'a table'),
              n_ids=(lambda o: _is_count(o, 10**8), 'a whole number of identities'), sha256=(_is_text, 'a checksum'))
 
 def _check_values(f, d):
     "Raises `ModelError` where a value of the description `d` in file `f` is not of its kind; what is absent or None may be so."
     for k in d.keys() & _what.keys():
         is_it, says = _what[k]
-        if d[k] is not None and not is_it(d[k]): raise ModelError(f"{f}: gives {k} as {str(d[k])[:50]!r}, which is not {says}. Copy the folder again.")
+        if d[k] is not None and not is_it(d[k]):
+            raise ModelError(f"{f}: gives {k} as {str(d[k])[:50]!r}, which is not {says}. Copy the folder again.")
 
 def _check_numbers(f, spec):
     "Raises `ModelError` for whole numbers in a layer's options that no layer here needs; some layers loop as often as they are told."
     for o in (spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ()): _check_numbers(f, o)
-    if isinstance(spec, (int, float)) and not abs(spec) <= 10_000: raise ModelError(f"{f}: gives a layer the number {str(spec)[:50]}, more than 10000.")
+    if isinstance(spec, (int, float)) and not abs(spec) <= 10_000:
+        raise ModelError(f"{f}: gives a layer the number {str(spec)[:50]}, more than 10000.")
 
 # %% ../../nbs/models/03_net.ipynb #3274a538
 def _parse(f):
@@ -189,16 +207,21 @@ def _parse(f):
     try:
         if f.stat().st_size > 100_000_000: raise ValueError("more than 100 MB")
         meta = json.loads(f.read_text(encoding='utf-8'))
-    except (OSError, ValueError, RecursionError, MemoryError) as e: raise ModelError(f"{f}: is damaged ({str(e)[:200]}). Copy the folder again.") from e
+    except (OSError, ValueError, RecursionError, MemoryError) as e:
+        raise ModelError(f"{f}: is damaged ({str(e)[:200]}). Copy the folder again.") from e
     net = meta.get('network') if isinstance(meta, dict) else None
-    if not isinstance(net, dict) or not isinstance(net.get('arch'), (str, dict)) or not net.get('n_ids') or not meta.get('sha256'):
-        raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and `n_ids`, and `sha256`).")
+    if not isinstance(net, dict) or not isinstance(net.get('arch'),
+                                                   (str, dict)) or not net.get('n_ids') or not meta.get('sha256'):
+        raise ModelError(f"{f}: does not describe a network of this library (it needs `network` with `arch` and "
+                         "`n_ids`, and `sha256`).")
     return meta
 
 def _why_no_model(folder):
     "Why a folder is no model folder, and what to do."
-    if not folder.exists(): return "there is no such folder. Give a model folder, as `dpa_train` or `save_net` write it."
-    if (folder/'checkpoint.pth').exists(): return "holds a training that is not finished. Give its `dpa_train` command again, which goes on from its last epoch."
+    if not folder.exists():
+        return "there is no such folder. Give a model folder, as `dpa_train` or `save_net` write it."
+    if (folder/'checkpoint.pth').exists():
+        return "holds a training that is not finished. Give its `dpa_train` command again, which goes on from its last epoch."
     return "holds no model.json, so it is no model folder. `dpa_train` and `save_net` write them."
 
 def read_meta(
@@ -209,7 +232,8 @@ def read_meta(
     if not f.is_file(): raise ModelError(f"{folder}: {_why_no_model(Path(folder))}")
     meta = _parse(f)
     if meta.get('format') != 1:
-        raise ModelError(f"{f}: has format {str(meta.get('format'))[:50]}, and this version of dpa_reid ({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
+        raise ModelError(f"{f}: has format {str(meta.get('format'))[:50]}, and this version of dpa_reid "
+                         f"({dpa_reid.__version__}) reads format 1. Update dpa_reid.")
     for d in (meta, meta['network'], meta.get('data_config')):
         if isinstance(d, dict): _check_values(f, d)
     try: _check_numbers(f, {k: v for k, v in meta['network'].items() if k != 'n_ids'})
@@ -222,7 +246,8 @@ def _weights_file(folder, meta):
     f = Path(folder)/'weights.safetensors'
     if not f.is_file(): raise ModelError(f"{folder}: holds no weights.safetensors.")
     if file_digest(f) != meta['sha256']:
-        raise ModelError(f"{f}: is not the file that model.json was written with; it was cut short, changed, or a save was interrupted. Copy or save the folder again.")
+        raise ModelError(f"{f}: is not the file that model.json was written with; it was cut short, changed, or a "
+                         "save was interrupted. Copy or save the folder again.")
     return f
 
 def _blanks(f):
@@ -231,15 +256,19 @@ def _blanks(f):
         with safe_open(f, 'pt') as s:
             kinds = {k: (s.get_slice(k).get_shape(), s.get_slice(k).get_dtype()) for k in s.keys()}
     except Exception as e: raise ModelError(f"{f}: cannot be read as safetensors ({e}).") from e
-    return {k: torch.empty(shape, device='meta', dtype=torch.float32 if 'F' in kind else torch.int64) for k, (shape, kind) in kinds.items()}
+    return {k: torch.empty(shape, device='meta',
+                           dtype=torch.float32 if 'F' in kind else torch.int64) for k, (shape, kind) in kinds.items()}
 
 # %% ../../nbs/models/03_net.ipynb #093e8fd8
 def _build(config, own):
     "A network without weights from its description, with callables of the user's `own` in place of the description's."
-    try: return _assemble(**{k: from_spec(v) for k,v in config.items() if k not in own}, **own, pretrained=False, weights=None)
+    try:
+        return _assemble(**{k: from_spec(v) for k,v in config.items() if k not in own}, **own,
+                         pretrained=False, weights=None)
     except ModelError: raise
     except Exception as e:
-        raise ModelError(f"the network cannot be built from its description ({type(e).__name__}: {str(e)[:300]}); it may be of another version.") from e
+        raise ModelError(f"the network cannot be built from its description ({type(e).__name__}: {str(e)[:300]}); it "
+                         "may be of another version.") from e
 
 def _on_cpu(f):
     "The user's callable `f`, or a copy of the module `f`, made with numbers even where nothing else has any: it may compute something."
@@ -253,7 +282,9 @@ def _at_most(n):
     left = [n]
     def count(*_):
         left[0] -= 1
-        if left[0] < 0: raise ModelError(f"the description asks for more than {n} layers and parameters, which its weights do not fill.")
+        if left[0] < 0:
+            raise ModelError(f"the description asks for more than {n} layers and parameters, which its weights do "
+                             "not fill.")
     hooks = [register_module_parameter_registration_hook(count), register_module_module_registration_hook(count)]
     try: yield
     finally:
@@ -267,9 +298,11 @@ def _check_fit(config, own, blanks, where):
     mine = net.state_dict()
     fit_state(net, blanks, where)
     if bad := [k for k, v in blanks.items() if v.is_floating_point() != mine[k].is_floating_point()]:
-        raise ModelError(f"{where} holds whole numbers in place of fractions, or the reverse, in {first_few(bad)}. Save or copy the folder again.")
+        raise ModelError(f"{where} holds whole numbers in place of fractions, or the reverse, in {first_few(bad)}. "
+                         "Save or copy the folder again.")
     extra = sum(b.numel() for k, b in net.named_buffers() if k not in mine)
-    if extra > 10**8: raise ModelError(f"{where} does not hold the {extra} numbers that its description asks for beside the weights.")
+    if extra > 10**8:
+        raise ModelError(f"{where} does not hold the {extra} numbers that its description asks for beside the weights.")
 
 # %% ../../nbs/models/03_net.ipynb #361f8437
 def _own_parts(config, parts):
@@ -278,7 +311,8 @@ def _own_parts(config, parts):
     for k, f in parts.items():
         if f is None: continue
         try: f = pkgutil.resolve_name(f) if isinstance(f, str) else f
-        except (ImportError, AttributeError, ValueError) as e: raise ModelError(f"{k}={f!r} cannot be imported ({e}). Give it as 'package.module:Class'.") from e
+        except (ImportError, AttributeError, ValueError) as e:
+            raise ModelError(f"{k}={f!r} cannot be imported ({e}). Give it as 'package.module:Class'.") from e
         own[k] = _with_options(f, config.get(k)) if isinstance(f, type) else f
     return own
 
@@ -286,13 +320,15 @@ def _with_options(f, spec):
     "The class `f`, with the options of the description `spec` if that names this class."
     if not isinstance(spec, dict) or to_spec(f)['callable'] != spec.get('callable'): return f
     args, kwargs = spec.get('args', []), spec.get('kwargs', {})
-    if not isinstance(args, list) or not isinstance(kwargs, dict): raise ModelError(f"the description's options for {spec['callable']} are no list and no table.")
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise ModelError(f"the description's options for {spec['callable']} are no list and no table.")
     return partial(f, *from_spec(args), **from_spec(kwargs)) if args or kwargs else f
 
 def load_net(
     folder, # a model folder
     device='cpu', # where to put the network
-    arch=None, attention=None, pool=None, classifier=None # your own callables, where it was built with such; or their names, 'package.module:Class'
+    # your own callables, where it was built with such; or their names, 'package.module:Class'
+    arch=None, attention=None, pool=None, classifier=None
 ): # the network in evaluation mode, and its description (`size`, `mean`, `std`, `identities`, `recipe`, ...)
     "`(net, meta)` from a model folder without unpickling or importing anything it names; `ModelError` says what is wrong with it."
     meta = read_meta(folder)
@@ -302,11 +338,13 @@ def load_net(
     _check_fit(config, own, _blanks(f), where)
     net = _build(config, own)
     fit_state(net, load_file(f), where)
-    net.data_config = _images({**net.data_config, **(meta.get('data_config') or {})}, meta.get('size'), meta.get('mean'), meta.get('std'))
+    net.data_config = _images({**net.data_config, **(meta.get('data_config') or {})}, meta.get('size'),
+                              meta.get('mean'), meta.get('std'))
     return net.to(device).eval(), meta
 
 # %% ../../nbs/models/03_net.ipynb #032e6cda
-_head_names = {'heads.bottleneck.0.': 'head.neck.', 'heads.bnneck.': 'head.neck.', 'heads.classifier.weight': 'head.classifier.weight',
+_head_names = {'heads.bottleneck.0.': 'head.neck.', 'heads.bnneck.': 'head.neck.',
+               'heads.classifier.weight': 'head.classifier.weight',
                'heads.weight': 'head.classifier.weight', 'heads.pool_layer.p': 'head.pool.p', 'backbone.': 'body.net.'}
 
 def released_names(
@@ -331,11 +369,18 @@ def load_released(
     ours, att = released_names(source if isinstance(source, dict) else read_state(source))
     modules = list(net.body.attention.values())
     if bool(att) != bool(modules) or len(modules) > 1:
-        raise ModelError(f"{where} holds {'one' if att else 'no'} attention module and this network {len(modules)}. Build it with " + ("`attention=partial(DpA, variant='released'), stages=(4,)`." if att else "`attention=None`."))
-    if 'head.pool.p' in ours and isinstance(getattr(net.head.pool, 'p', None), Tensor): ours['head.pool.p'] = ours['head.pool.p'].reshape(net.head.pool.p.shape)
-    if att and not isinstance(modules[0], DpA): raise ModelError(f"{where} holds DpA and this network {type(modules[0]).__name__}. Build it with `attention=partial(DpA, variant='released'), stages=(4,)`.")
+        raise ModelError(f"{where} holds {'one' if att else 'no'} attention module and this network {len(modules)}. "
+                         "Build it with " + ("`attention=partial(DpA, variant='released'), stages=(4,)`." if att
+                                 else "`attention=None`."))
+    if 'head.pool.p' in ours and isinstance(getattr(net.head.pool, 'p', None), Tensor):
+        ours['head.pool.p'] = ours['head.pool.p'].reshape(net.head.pool.p.shape)
+    if att and not isinstance(modules[0], DpA):
+        raise ModelError(f"{where} holds DpA and this network {type(modules[0]).__name__}. Build it with "
+                         "`attention=partial(DpA, variant='released'), stages=(4,)`.")
     rest = {k: v for k,v in net.state_dict().items() if k.startswith('body.attention.')}
-    if 'head.pool.p' not in ours and 'head.pool.p' in net.state_dict(): raise ModelError(f"{where} has no learned exponent for GeM. Build the network with `pool=partial(GeM, learnable=False)`.")
+    if 'head.pool.p' not in ours and 'head.pool.p' in net.state_dict():
+        raise ModelError(f"{where} has no learned exponent for GeM. Build the network with `pool=partial(GeM, "
+                         "learnable=False)`.")
     fit_state(net, {**ours, **rest}, where)
     if att: load_released_dpa(modules[0], att, prefix='backbone.')
     return net
