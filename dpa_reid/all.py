@@ -47,7 +47,9 @@ from .scores.distance import nearest, ranked_neighbors, by_faiss
 from .scores.rerank import *
 from .scores.metrics import retrieval_measures, RetrievalScores, hit_at_k, plot_cmc, evaluate_retrieval
 from .scores.verification import *
-from .scores.intervals import Intervals, Variance, intervals, Comparison, compare
+from .scores.components import Variance
+from .scores.intervals import Intervals, score_intervals
+from .scores.comparison import Comparison, compare_scores
 from .train.schedule import cosine_decay, step_decay, WarmupDecay
 from .train.validation import retrieval_metrics
 from .train.callbacks import *

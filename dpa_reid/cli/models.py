@@ -21,7 +21,7 @@ from ..layers.dpa import DpA
 from ..layers.attention import *
 from ..models.net import *
 from ..data.images import *
-from ..scores.intervals import *
+from ..scores.comparison import Comparison, format_p
 from ..train.recipes import *
 from ..train.embed import *
 from ..train.evaluate import *
@@ -117,9 +117,8 @@ def comparison_table(
     c:Comparison
 )->str:
     "A comparison as lines of aligned columns."
-    def p(v): return '< .001' if v < .001 else f'{v:.3f}'.removeprefix('0')
     rows = [(m, f'{100*r.a:.1f}%', f'{100*r.b:.1f}%', f'{100*r.difference:+.1f}', percent_span(r.low, r.high),
-             p(r.p)) for m, r in c.table.iterrows()]
+             format_p(r.p)) for m, r in c.table.iterrows()]
     return text_table([('', *c.names, 'difference', f'{100*c.level:g}% interval', 'p'), *rows])
 
 # %% ../../nbs/cli/03_models.ipynb #1d473196
@@ -127,7 +126,7 @@ def _compare(result, other):
     "Print the comparison of two models; returns it as plain data."
     c = result.compare(other)
     notes = [n for n in c.notes if n not in result.intervals().notes]
-    print(f'\n{comparison_table(c)}\n\n{c.sentence()}', *notes, sep='\n')
+    print(f'\n{comparison_table(c)}\n\n{c.summary()}', *notes, sep='\n')
     return {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}
 
 # %% ../../nbs/cli/03_models.ipynb #237a4a64

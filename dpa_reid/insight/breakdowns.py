@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from fastcore.basics import patch
 from ..core import *
 from ..scores.metrics import *
-from ..scores.intervals import *
+from ..scores.intervals import score_intervals
 from ..train.evaluate import *
 
 # %% ../../nbs/insight/04_breakdowns.ipynb #37ea100d
@@ -60,7 +60,7 @@ def _only(s, keep):
 
 def _group_row(s, level, n_boot):
     "A line of a breakdown, from the scores of its queries."
-    t = intervals(s, level, n_boot, measures=paired_measures).table
+    t = score_intervals(s, level, n_boot, measures=paired_measures).table
     row = dict(queries=len(s.ap), identities=len(set(s.pids)))
     for m in paired_measures: row |= {m: t.value[m], f'{m}_low': t.low[m], f'{m}_high': t.high[m]}
     return row

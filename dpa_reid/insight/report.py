@@ -104,7 +104,7 @@ def _scores_section(e, other):
     verdict = ''
     if other is not None:
         c = e.compare(other)
-        verdict = f'<p><strong>{html.escape(c.sentence())}</strong> {html.escape(" ".join(c.notes))}</p>'
+        verdict = f'<p><strong>{html.escape(c.summary())}</strong> {html.escape(" ".join(c.notes))}</p>'
     return _section('Scores', f"{_repeats_text(e)}{e.facts} {text}", _table(_intervals_table(_models(e, other))),
                     verdict, _img(fig, 'CMC curve'))
 

@@ -24,7 +24,6 @@ from ..models.net import *
 from ..data.manifest import *
 from ..data.protocol import *
 from ..scores.metrics import *
-from ..scores.intervals import *
 from ..train.callbacks import *
 from ..train.recipes import *
 from ..train.learner import *

@@ -15,7 +15,6 @@ from ..synth.dataset import read_mask
 from ..synth.corruptions import *
 from ..models.net import *
 from ..scores.metrics import *
-from ..scores.intervals import *
 from ..train.embed import *
 from ..train.evaluate import *
 from ..insight.ranking_lists import *

@@ -14,7 +14,8 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from fastcore.basics import patch
 from ..core import *
 from ..scores.metrics import *
-from ..scores.intervals import *
+from ..scores.comparison import compare_scores, format_p, plot_forest
+from ..scores.intervals import score_intervals
 from ..train.recipes import *
 from ..train.learner import *
 from .rows import *
@@ -75,7 +76,7 @@ _compared = {k: retrieval_measures[k] for k in _measures}
 
 def _intervals(runs):
     "Intervals of a row: over seeds and repeats where there are several."
-    return intervals(runs if len(runs)*len(runs[0]) > 1 else runs[0][0])
+    return score_intervals(runs if len(runs)*len(runs[0]) > 1 else runs[0][0])
 
 def _score_columns(runs, cost):
     "Mean, standard deviation over seeds and interval of each measure, and what the runs cost."
@@ -90,7 +91,7 @@ def _row_of(results, row, base, against):
     d = dict(row=row.name, seeds=len(runs))
     if runs: d |= _score_columns(runs, results.cost(row))
     if runs and base:
-        c = compare(base, runs, names=(against, row.name), measures=_compared)
+        c = compare_scores(base, runs, names=(against, row.name), measures=_compared)
         r = c.table.loc['mAP']
         d |= dict(change=r.difference, change_low=r.low, change_high=r.high, p=r.p)
     paper = dict(zip((f'paper_{m}' for m in _measures), row.paper or [np.nan]*4))
@@ -174,8 +175,7 @@ def _cell(r, m):
 def _change_cells(r):
     "Two cells: the difference with its interval, and Holm's p."
     if r.change != r.change: return ['', '']
-    p = '< .001' if r.p_holm < .001 else f'{r.p_holm:.3f}'.removeprefix('0')
-    return [f'{100*r.change:+.1f} ({100*r.change_low:+.1f} to {100*r.change_high:+.1f})', p]
+    return [f'{100*r.change:+.1f} ({100*r.change_low:+.1f} to {100*r.change_high:+.1f})', format_p(r.p_holm)]
 
 def _line(name, r, against):
     "The cells of a row."
@@ -213,10 +213,10 @@ def _claim(self:TableResult, name, c):
     "One line of `claims`."
     r = self.frame.loc[name]
     verdict = 'supported' if r.change*r.paper_change > 0 else 'contradicted'
-    if not (c.shown() and r.p_holm <= .05): verdict = 'inconclusive'
+    if not (c.is_significant() and r.p_holm <= .05): verdict = 'inconclusive'
     return dict(claim=f"{name} {'above' if r.paper_change > 0 else 'below'} {self.table.against}", paper=r.paper_change,
                 here=100*r.change, low=100*r.change_low, high=100*r.change_high, p=r.p_holm,
-                detectable=100*c.detectable(comparisons=self.n_compared)['mAP'], verdict=verdict,
+                detectable=100*c.min_detectable_difference(comparisons=self.n_compared)['mAP'], verdict=verdict,
                 excludes_paper=not 100*r.change_low <= r.paper_change <= 100*r.change_high)
 
 # %% ../../nbs/study/05_results.ipynb #c4281696

@@ -18,7 +18,8 @@ from ..data.protocol import *
 from ..scores.rerank import *
 from ..scores.metrics import *
 from ..scores.verification import *
-from ..scores.intervals import *
+from ..scores.comparison import Comparison, compare_scores
+from ..scores.intervals import Intervals, score_intervals
 from .embed import *
 
 # %% ../../nbs/train/09_evaluate.ipynb #c180ae6d
@@ -111,8 +112,8 @@ def _runs(self:Evaluation):
 @patch
 def intervals(self:Evaluation, **kwargs)->Intervals:
     "The means over the repeats with their 95% intervals, over identities and repeats; computed once where no option is given."
-    if kwargs: return intervals(self._runs, **kwargs)
-    if '_intervals' not in vars(self): self._intervals = intervals(self._runs)
+    if kwargs: return score_intervals(self._runs, **kwargs)
+    if '_intervals' not in vars(self): self._intervals = score_intervals(self._runs)
     return self._intervals
 
 # %% ../../nbs/train/09_evaluate.ipynb #a33a6187
@@ -204,7 +205,7 @@ def compare(self:Evaluation,
 )->Comparison: # differences `other` - `self`
     "Paired comparison over all repeats; raises `ReIDError` where the queries are not the same."
     self._check_same(other)
-    return compare(self._runs, other._runs, **{'names': _names(self, other), **kwargs})
+    return compare_scores(self._runs, other._runs, **{'names': _names(self, other), **kwargs})
 
 # %% ../../nbs/train/09_evaluate.ipynb #de9edbf5
 def _with_scores(rows, scores):
