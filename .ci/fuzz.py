@@ -28,7 +28,7 @@ from dpa_reid import core
 from dpa_reid.data import augment, block, check, duplicates, manifest as items, pack, protocol, splitfile
 from dpa_reid.data.datasets import folders, known as sets, pickles, uav_veid, vehicleid, veri776, veri_uav, veri_wild, vrai, vru
 from dpa_reid.layers.dpa import DpA
-from dpa_reid.models import net
+from dpa_reid.models import folder as model_folder, net
 from dpa_reid.synth import dataset as synth
 from dpa_reid.insight import ranking_lists
 from dpa_reid.train.embed import Embedder
@@ -328,7 +328,7 @@ def write_base(folder):
     splitfile.save_split(df, folder/'split.txt', protocol.single_gallery_shot(2))
     pack.pack_images(df.drop(columns='part_boxes'), folder/'pack.pt', size=SIDE, n_workers=1, progress=False)
     small = net.reid_net('test_efficientnet', 3, attention=DpA, pretrained=False)
-    net.save_net(small, folder/'model', size=[SIDE, SIDE], identities=['1', '2', '3'])
+    model_folder.save_net(small, folder/'model', size=[SIDE, SIDE], identities=['1', '2', '3'])
     write_pictures(folder/'pictures')
 
 
@@ -1005,7 +1005,7 @@ def case_model(rng, here, base):
     if rng.maybe(.1):
         rng.one(file_changes, rng.choice([js, ws]))
     loaded = read_or_refuse(Embedder.load, str(where))
-    read_or_refuse(net.read_meta, where)
+    read_or_refuse(model_folder.read_meta, where)
     return 'refused' if loaded is None else 'accepted'
 
 

@@ -22,9 +22,11 @@ from .layers.pooling import *
 from .layers.odconv import *
 from .layers.dpa import *
 from .layers.attention import *
-from .models.backbone import Body, make_body
+from .models.backbone import Backbone, make_body
 from .models.head import *
-from .models.net import ReIDNet, reid_net, reid_splitter, save_net, read_meta, load_net, load_released
+from .models.net import ReIDNet, reid_net, reid_splitter
+from .models.folder import save_net, read_meta, load_net
+from .models.released import load_released
 from .data.manifest import (
     manifest_columns, split_names, read_manifest, save_manifest, drop_unreadable, manifest_warnings, split_summary)
 from .data.protocol import (

@@ -19,7 +19,7 @@ from ..compute import *
 from ..synth.dataset import synth_uav
 from ..layers.dpa import DpA
 from ..layers.attention import *
-from ..models.net import *
+from ..models.folder import *
 from ..data.images import *
 from ..scores.comparison import Comparison, format_p
 from ..train.recipes import *

@@ -57,14 +57,14 @@ class CpA(_OBR):
         p = _parts(_cpa, variant, soft=soft, gem=gem, conv=conv, n_kernels=n_kernels)
         super().__init__(nf, p['n_kernels'], ratio)
         self.soft, self.gem, self.conv, self.variant = p['soft'](), p['gem'](keepdim=True), p['conv'](nf, nf), variant
-        self.avg, self.min = AvgPool(keepdim=True), MinPool(keepdim=True)
+        self.avg, self.min = GlobalAvgPool(keepdim=True), MinPool(keepdim=True)
         self.conv.apply(_init)
-    def answer(self, x):
+    def excitation(self, x):
         "What the branch adds to the map before the sigmoid: OBR(OBR(C*)), (B, C, H, W)."
         a1 = self.conv(self.avg(x) + self.soft(x))
         a2 = self.gem(x) - self.min(x)
         return self.obr(a1*a2.to(a1.dtype))
-    def forward(self, x): return (self.answer(x) + x).sigmoid()
+    def forward(self, x): return (self.excitation(x) + x).sigmoid()
 
 # %% ../../nbs/layers/03_dpa.ipynb #dfa971e3
 class SpA(_OBR):
@@ -84,7 +84,7 @@ class SpA(_OBR):
         hw = (hw, hw) if isinstance(hw, int) else tuple(hw)
         n, along = hw[0]*hw[1], dict(dim=1, keepdim=True)
         self.hw, self.variant = hw, variant
-        self.soft, self.gem, self.avg, self.min = p['soft'](**along), p['gem'](**along), AvgPool(**along), MinPool(**along)
+        self.soft, self.gem, self.avg, self.min = p['soft'](**along), p['gem'](**along), GlobalAvgPool(**along), MinPool(**along)
         keeps_channels = isinstance(self.soft, nn.Identity)
         self.conv1, self.conv2 = _conv1(2*n, nf), _conv1(nf, 1) if keeps_channels else _conv1(n, n)
         _init(self.conv1)
@@ -92,27 +92,28 @@ class SpA(_OBR):
 
 # %% ../../nbs/layers/03_dpa.ipynb #53d4f67b
 @patch
-def axis(self:SpA, *maps):
+def to_position_axis(self:SpA, *maps):
     "Maps (B, 1, H, W), each as an axis of places (B, h*w, 1, 1) at the size `hw`."
     return [F.adaptive_avg_pool2d(m, self.hw).reshape(len(m), -1, 1, 1) for m in maps]
 
 @patch
-def b1(self:SpA, x):
+def first_descriptor(self:SpA, x):
     "The first descriptor (eq. 9) of the places, (B, h*w, 1, 1)."
-    if not isinstance(self.soft, nn.Identity): return self.conv2(*self.axis((self.avg(x) + self.soft(x)).to(x.dtype)))
+    if not isinstance(self.soft, nn.Identity):
+        return self.conv2(*self.to_position_axis((self.avg(x) + self.soft(x)).to(x.dtype)))
     w = self.conv2.weight.flatten(1)
     # w.X and the mean over channels, in one product
     p = (torch.cat([w, torch.full_like(w, 1/w.shape[1])]) @ x.flatten(2)).unflatten(2, x.shape[2:])
-    return self.axis(p[:, :1] + w.sum().to(p.dtype)*p[:, 1:])[0]
+    return self.to_position_axis(p[:, :1] + w.sum().to(p.dtype)*p[:, 1:])[0]
 
 @patch
-def answer(self:SpA, x):
+def excitation(self:SpA, x):
     "What the branch adds to the map before the sigmoid: OBR(OBR(Conv(S*))), (B, C, 1, 1)."
-    b1, (b2,) = self.b1(x), self.axis(self.gem(x) - self.min(x))
+    b1, (b2,) = self.first_descriptor(x), self.to_position_axis(self.gem(x) - self.min(x))
     return self.obr(self.conv1(torch.cat([b1, b2.to(b1.dtype)], 1)))
 
 @patch
-def forward(self:SpA, x): return (self.answer(x) + x).sigmoid()
+def forward(self:SpA, x): return (self.excitation(x) + x).sigmoid()
 
 # %% ../../nbs/layers/03_dpa.ipynb #1f83d0bc
 class DpA(nn.Module):

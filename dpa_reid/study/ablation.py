@@ -20,7 +20,6 @@ from fastai.torch_core import set_seed
 # %% ../../nbs/study/04_ablation.ipynb #3b17b5a7
 import dpa_reid
 from ..core import *
-from ..models.net import *
 from ..data.manifest import *
 from ..data.protocol import *
 from ..scores.metrics import *

@@ -13,7 +13,6 @@ from fastcore.basics import patch
 from ..core import *
 from ..synth.dataset import read_mask
 from ..synth.corruptions import *
-from ..models.net import *
 from ..scores.metrics import *
 from ..train.embed import *
 from ..train.evaluate import *

@@ -22,6 +22,7 @@ from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
 from ..models.net import *
+from ..models.folder import *
 from ..data import augment
 from ..data.manifest import *
 from ..data.augment import *

@@ -21,6 +21,7 @@ from timm.layers import to_2tuple
 from ..core import *
 from ..layers.dpa import DpA
 from ..models.net import *
+from ..models.folder import *
 from ..data.augment import ReadImage
 from ..data.block import *
 from ..data.pack import Pack

@@ -21,6 +21,7 @@ from timm.data import resolve_data_config
 from ..core import *
 from ..models.head import *
 from ..models.net import *
+from ..models.folder import *
 from ..data.block import *
 from .losses.identity import *
 from .losses.triplet import *

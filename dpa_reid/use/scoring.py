@@ -9,7 +9,7 @@ __all__ = ['seen_in_training', 'evaluate_model']
 from pathlib import Path
 import pandas as pd
 from ..core import *
-from ..models.net import *
+from ..models.folder import *
 from ..data.protocol import *
 from ..data.images import *
 from ..train.learner import *
