@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SynthSpec', 'draw_vehicle', 'read_mask', 'synth_uav']
 
-# %% ../../nbs/synth/09_dataset.ipynb #985a0526
+# %% ../../nbs/synth/09_dataset.ipynb #f24ea567
 import json, shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, asdict
@@ -19,46 +19,58 @@ from ..compute import *
 from .identities import identity_for, mesh_of
 from .scenes import scene_for
 from .views import cams_of, flight_for, sample_view
-from .camera import BODY, DETAIL, Shot, bystanders, degrade, draw_clean, take_shot
+from .camera import BODY, DETAIL, bystanders, degrade, draw_clean, take_shot
 
-# %% ../../nbs/synth/09_dataset.ipynb #38b6e49d
+# %% ../../nbs/synth/09_dataset.ipynb #3468dd5f
 @dataclass(frozen=True)
 class SynthSpec:
-    "All that decides a set's bytes."
-    n_ids:int; n_imgs:int; n_cams:int; size:int; seed:int; train_frac:float; altitude:tuple; pitch:tuple; n_alike:int; masks:bool
-    version:int=3
+    "Everything that decides the bytes of a set; the arguments of `synth_uav`."
+    n_ids:int # identities
+    n_imgs:int # pictures of each
+    n_cams:int # cameras
+    size:int # side of the square pictures, px
+    seed:int
+    train_frac:float # share of the identities that are for training
+    altitude:tuple # lowest and highest, m
+    pitch:tuple # flattest and steepest, degrees
+    n_alike:int # identities that share type and paint
+    masks:bool # are masks written?
+    version:int=3 # of the rendering
     @property
-    def n_train(self): return int(round(self.n_ids*self.train_frac))
+    def n_train(self):
+        "Number of training identities."
+        return int(round(self.n_ids*self.train_frac))
     @property
-    def recipe(self): return {k: v for k, v in asdict(self).items() if k != 'version'}     # what `synth_uav` is called with
-    def identity(self, pid): return identity_for(self.seed, pid, self.n_alike)
-    def flight(self, camid): return _flight(self.seed, camid, self.n_cams, self.altitude, self.pitch)
+    def recipe(self):
+        "The keywords of `synth_uav` that draw this set."
+        return {k: v for k, v in asdict(self).items() if k != 'version'}
+    def identity(self, pid):
+        "The `Identity` of number `pid`."
+        return identity_for(self.seed, pid, self.n_alike)
+    def flight(self, camid):
+        "The `Flight` of camera `camid`."
+        return _flight(self.seed, camid, self.n_cams, self.altitude, self.pitch)
+    def cams(self, pid):
+        "The cameras that see identity `pid`."
+        return cams_of(self.seed, pid, self.n_imgs, self.n_cams)
     def view(self, idt, i):
-        cams = cams_of(self.seed, idt.pid, self.n_imgs, self.n_cams)
+        "The `View` of picture `i` of an identity."
+        cams = self.cams(idt.pid)
         return sample_view(self.seed, idt, i, self.flight(cams[i % len(cams)]))
     def shot(self, pid, i):
         "Identity, view and geometry of picture `i` of identity `pid`."
-        idt = self.identity(pid); view = self.view(idt, i)
+        idt = self.identity(pid)
+        view = self.view(idt, i)
         return idt, view, take_shot(mesh_of(idt), view, self.flight(view.camid).f)
     def split(self, pid, i):
-        "train; or query for the first picture of each camera, as far as every camera keeps one for the gallery; else gallery."
+        "train; or query for the first picture of each camera, as far as each keeps one for the gallery; else gallery."
         if pid < self.n_train: return 'train'
-        k = len(cams_of(self.seed, pid, self.n_imgs, self.n_cams))
+        k = len(self.cams(pid))
         return 'query' if i < (k if self.n_imgs >= 2*k else 1) else 'gallery'
 
 _flight = lru_cache(256)(flight_for)
 
-# %% ../../nbs/synth/09_dataset.ipynb #f58c9158
-def draw_vehicle(
-    spec:SynthSpec,
-    pid:int, # the identity
-    i:int # number of its picture
-)->tuple: # picture RGB, mask L (both PIL; 0 ground and others, 128 the vehicle, 255 the identity's own details), and the manifest's row as a dict
-    "One picture of a set, drawn alone."
-    idt, view, shot = spec.shot(pid, i)
-    return *picture(spec, idt, view, shot), row_of(spec, idt, view, shot)
-
-# %% ../../nbs/synth/09_dataset.ipynb #11056608
+# %% ../../nbs/synth/09_dataset.ipynb #25d848e2
 def picture(spec, idt, view, shot):
     "The pixels of a shot: picture RGB and mask L as PIL images."
     flight, scene = spec.flight(view.camid), scene_for(spec.seed, view.scene)
@@ -68,24 +80,38 @@ def picture(spec, idt, view, shot):
 def row_of(spec, idt, view, shot):
     "The manifest's row of a view."
     name = f'{idt.pid:05d}_c{view.camid:02d}_{view.i:04d}'
-    row = dict(path=f'images/{name}.jpg', pid=idt.pid, camid=view.camid, split=spec.split(idt.pid, view.i), angle=round(view.angle, 1), pitch=round(view.pitch, 1),
-        altitude=round(view.altitude, 1), type=idt.type, colour=idt.paint, details='; '.join(map(str, idt.details)), n_details=len(idt.details),
+    row = dict(
+        path=f'images/{name}.jpg', pid=idt.pid, camid=view.camid, split=spec.split(idt.pid, view.i),
+        angle=round(view.angle, 1), pitch=round(view.pitch, 1), altitude=round(view.altitude, 1),
+        type=idt.type, colour=idt.paint, details='; '.join(map(str, idt.details)), n_details=len(idt.details),
         px=int(round(np.ptp(shot.uv, 0).max())), scene=scene_for(spec.seed, view.scene).name)
     return row | (dict(mask=f'masks/{name}.png') if spec.masks else {})
 
-# %% ../../nbs/synth/09_dataset.ipynb #70e6945f
+# %% ../../nbs/synth/09_dataset.ipynb #8edf46a2
+def draw_vehicle(
+    spec:SynthSpec,
+    pid:int, # the identity
+    i:int # number of its picture
+)->tuple: # picture RGB, mask L (both PIL; 0 ground and others, 128 the vehicle, 255 its details), row as a dict
+    "One picture of a set, drawn alone."
+    idt, view, shot = spec.shot(pid, i)
+    return *picture(spec, idt, view, shot), row_of(spec, idt, view, shot)
+
+# %% ../../nbs/synth/09_dataset.ipynb #d925a577
 def read_mask(
     path # a PNG as `synth_uav` writes it
-)->tuple: # (vehicle, detail): two bool arrays (H, W); `detail` lies within `vehicle`
-    "Where the vehicle is and where its own details show, hidden parts left out; raises `DataError` for a file that is no such mask."
+)->tuple: # (vehicle, detail): two bool arrays (H, W); `detail` is within `vehicle`
+    "Where the vehicle is and where its own details show, hidden parts left out; raises `DataError` for other files."
     try:
         with open_image(path) as im: a = np.asarray(im)
-    except DataError: raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` writes.') from None
+    except DataError:
+        raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` writes.') from None
     if im.mode != 'L' or not np.isin(a, (0, BODY, DETAIL)).all():
-        raise DataError(f'{path} is no mask of this version: it should be grey with values 0, {BODY} and {DETAIL}, but has mode {im.mode}. Draw the set again into an empty folder.')
+        raise DataError(f'{path} is no mask of this version: it should be grey with values 0, {BODY} and {DETAIL}, '
+                        f'but has mode {im.mode}. Draw the set again into an empty folder.')
     return a > 0, a == DETAIL
 
-# %% ../../nbs/synth/09_dataset.ipynb #a8ede41e
+# %% ../../nbs/synth/09_dataset.ipynb #59d229df
 def write_identity(
     path, # the set's folder
     spec:SynthSpec,
@@ -94,7 +120,9 @@ def write_identity(
     "Draws the pictures of one identity that are not there yet."
     path, rows = Path(path), []
     for i in range(spec.n_imgs):
-        idt, view, shot = spec.shot(pid, i); row = row_of(spec, idt, view, shot); rows.append(row)
+        idt, view, shot = spec.shot(pid, i)
+        row = row_of(spec, idt, view, shot)
+        rows.append(row)
         jpg, png = path/row['path'], path/row.get('mask', row['path'])
         if jpg.exists() and png.exists(): continue
         im, mask = picture(spec, idt, view, shot)
@@ -103,9 +131,19 @@ def write_identity(
         with atomic_path(jpg) as tmp: im.save(tmp, quality=view.quality)
     return rows
 
-# %% ../../nbs/synth/09_dataset.ipynb #6786660b
+def _write_all(path, spec, n_workers, progress):
+    "The rows of a set in order, after its pictures are drawn."
+    pids, draw = range(spec.n_ids), partial(write_identity, path, spec)
+    bar = partial(progress_bar, total=spec.n_ids, leave=False) if progress else iter
+    if not n_workers: return [row for pid in bar(pids) for row in draw(pid)]
+    with ProcessPoolExecutor(n_workers) as ex:
+        jobs = [ex.submit(draw, pid) for pid in pids]
+        for job in bar(as_completed(jobs)): job.result()
+    return [row for job in jobs for row in job.result()]
+
+# %% ../../nbs/synth/09_dataset.ipynb #d63644fa
 def check_spec(spec:SynthSpec):
-    "Raises a `DataError` that says which number makes the set impossible."
+    "Raises a `DataError` that names the number that makes the set impossible."
     def need(ok, msg):
         if not ok: raise DataError(f'synth_uav: {msg}')
     need(spec.n_ids >= 2, f'n_ids is {spec.n_ids}; telling identities apart takes at least 2.')
@@ -113,36 +151,48 @@ def check_spec(spec:SynthSpec):
     need(spec.size >= 16, f'size is {spec.size} px; give at least 16.')
     need(spec.n_cams >= 1, f'n_cams is {spec.n_cams}; give at least 2.')
     need(0 <= spec.train_frac <= 1, f'train_frac is {spec.train_frac}; it is a share, from 0 to 1.')
-    need(spec.n_train == spec.n_ids or spec.n_cams >= 2, f'n_cams is {spec.n_cams}; a query needs a positive from another camera: give at least 2, or train_frac=1.')
+    need(spec.n_train == spec.n_ids or spec.n_cams >= 2,
+         f'n_cams is {spec.n_cams}; a query needs a positive from another camera: give at least 2, or train_frac=1.')
     for name, (lo, hi), (a, b) in (('altitude', spec.altitude, (5, 500)), ('pitch', spec.pitch, (30, 90))):
         need(a <= lo <= hi <= b, f'{name} is {(lo, hi)}; give a range (low, high) between {a} and {b}.')
     need(1 <= spec.n_alike <= 8, f'n_alike is {spec.n_alike}; give 1 to 8.')
 
+# %% ../../nbs/synth/09_dataset.ipynb #c3995863
+def _read_spec(file):
+    "The recipe in `synth.json`; raises `DataError` where it was damaged."
+    try: return dict(json.loads(file.read_text(encoding='utf8')))
+    except (ValueError, TypeError, RecursionError) as e:
+        raise DataError(f'{file}: was damaged ({type(e).__name__}), so the set cannot be continued. '
+                        f'Delete {file.parent} and draw it again.') from e
+
+def _is_leftover(p): return p.name.startswith('.synth.')  # a temporary file of an interrupted drawing
+
 def claim_folder(path, spec):
-    "Marks `path` as the set `spec`, or raises a `DataError` where it holds something else."
-    f = path/'synth.json'; want = json.loads(json.dumps(asdict(spec)))
+    "Marks `path` as the set `spec`, or raises a `DataError` where it contains something else."
+    f, want = path/'synth.json', json.loads(json.dumps(asdict(spec)))
     if f.exists():
-        try: have = dict(json.loads(f.read_text(encoding='utf8')))
-        except (ValueError, TypeError, RecursionError) as e:
-            raise DataError(f'{f}: was damaged ({type(e).__name__}), so the set cannot be continued. Delete {path} and draw it again.') from e
-        diff = {k: (have.get(k), want.get(k)) for k in want | have if have.get(k) != want.get(k)}
-        if diff: raise DataError(f'{path} holds a set with another recipe: ' + ', '.join(f'{k} is {a}, not {b}' for k, (a, b) in diff.items()) + '. Choose an empty folder, or delete this one.')
-    elif path.exists() and any(not p.name.startswith('.synth.') for p in path.iterdir()):      # these a kill may have left
+        have = _read_spec(f)
+        diff = [f'{k} is {have.get(k)}, not {want.get(k)}' for k in want | have if have.get(k) != want.get(k)]
+        if diff: raise DataError(f"{path} holds a set with another recipe: {', '.join(diff)}. "
+                                 'Choose an empty folder, or delete this one.')
+    elif path.exists() and not all(map(_is_leftover, path.iterdir())):
         raise DataError(f'{path} is not empty and holds no synth.json. Choose an empty folder.')
     else:
         with atomic_path(f) as tmp: tmp.write_text(json.dumps(want, indent=1))
 
-# %% ../../nbs/synth/09_dataset.ipynb #38f1bdd2
-def _laid_out(path, layout, draw):
-    "What `layout` makes of the set that `draw` draws beside `path`."
-    path = path.resolve(); drawn = path.with_name(f'.{path.name}.drawn')
-    if path.exists() and (path.is_file() or any(path.iterdir())): raise DataError(f'{path} is not empty. Choose an empty folder, or delete this one.')
+# %% ../../nbs/synth/09_dataset.ipynb #e2e614d9
+def _write_layout(path, layout, draw):
+    "The manifest that `layout` makes of the set that `draw` draws next to `path`."
+    path = path.resolve()
+    drawn = path.with_name(f'.{path.name}.drawn')
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise DataError(f'{path} is not empty. Choose an empty folder, or delete this one.')
     df = draw(drawn)
     df = layout(df.assign(path=[str(drawn/p) for p in df.path]), path)
     shutil.rmtree(drawn)
     return df
 
-# %% ../../nbs/synth/09_dataset.ipynb #fdc7ab90
+# %% ../../nbs/synth/09_dataset.ipynb #83a15fea
 def synth_uav(
     path, # folder to write; made if absent, reused if it holds this very set
     n_ids:int=100, # identities
@@ -150,28 +200,22 @@ def synth_uav(
     n_cams:int=4, # cameras
     size:int=128, # side of the square pictures, px
     seed:int=0, # another seed draws other vehicles, cameras and places
-    train_frac:float=.5, # share of the identities that train; the others are query and gallery
+    train_frac:float=.5, # share of the identities that are for training; the others are query and gallery
     altitude:tuple=(20., 100.), # lowest and highest flight, m; higher means fewer real pixels
     pitch:tuple=(30., 90.), # flattest and steepest view, degrees
     n_alike:int=4, # identities that share type and paint
     masks:bool=True, # write the vehicles' masks, for `read_mask`?
-    n_workers:int=0, # processes beside this one; 0 draws here
+    n_workers:int=0, # processes besides this one; 0 draws here
     progress:bool=True, # show a bar?
-    layout:Callable=None # (manifest, folder) -> manifest: writes the pictures into `path` under other names, such as `datasets['VRU'].write`; None for `images` and `labels.csv`
-)->pd.DataFrame: # the manifest, paths relative to `path`; with `layout`, whatever that returns
-    "Draws a data set for vehicle re-identification into `path` and writes `labels.csv`; raises `DataError` for an impossible recipe or an alien folder."
-    path, pair = Path(path), lambda p: tuple(map(float, p))
-    spec = SynthSpec(n_ids, n_imgs, n_cams, size, seed, train_frac, pair(altitude), pair(pitch), n_alike, masks and layout is None)
+    layout:Callable=None # (manifest, folder) -> manifest: writes under other names, such as `datasets['VRU'].write`
+)->pd.DataFrame: # the manifest, paths relative to `path`; with `layout`, the manifest that it returns
+    "Draws a data set into `path` and writes `labels.csv`; raises `DataError` for an impossible recipe or a foreign folder."
+    altitude, pitch = (tuple(map(float, p)) for p in (altitude, pitch))
+    spec = SynthSpec(n_ids, n_imgs, n_cams, size, seed, train_frac, altitude, pitch, n_alike, masks and layout is None)
     check_spec(spec)
-    if layout is not None: return _laid_out(path, layout, partial(synth_uav, n_workers=n_workers, progress=progress, **spec.recipe))
+    path, how = Path(path), dict(n_workers=n_workers, progress=progress)
+    if layout is not None: return _write_layout(path, layout, partial(synth_uav, **how, **spec.recipe))
     claim_folder(path, spec)
-    done, bar = {}, partial(progress_bar, total=n_ids, leave=False) if progress else lambda o: o
-    if n_workers:
-        with ProcessPoolExecutor(n_workers) as ex:
-            jobs = {ex.submit(write_identity, path, spec, pid): pid for pid in range(n_ids)}
-            for j in bar(as_completed(jobs)): done[jobs[j]] = j.result()
-    else:
-        for pid in bar(range(n_ids)): done[pid] = write_identity(path, spec, pid)
-    df = pd.DataFrame([r for pid in range(n_ids) for r in done[pid]])
+    df = pd.DataFrame(_write_all(path, spec, **how))
     with atomic_path(path/'labels.csv') as tmp: df.to_csv(tmp, index=False)
     return df
