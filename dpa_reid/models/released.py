@@ -9,7 +9,7 @@ __all__ = ['released_names', 'load_released']
 from torch import Tensor
 from ..core import *
 from ..layers.dpa import *
-from .backbone import *
+from .weights import *
 from .net import *
 
 # %% ../../nbs/models/05_released.ipynb #cfe70d1c
