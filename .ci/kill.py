@@ -31,7 +31,7 @@ def commands(data):
     "Name -> command, what it writes, and its options, without the place to write to."
     return dict(synth=('dpa_synth', 'set', dict(drawn, seed=1)),
                 layout=('dpa_synth', 'set', dict(drawn, seed=2, layout='veri_uav')),
-                pack=('dpa_pack', 'pack.pt', dict(data=str(data), size=256)),
+                pack=('dpa_pack', 'pack.pt', dict(data=str(data), size=256, fresh=True)),
                 train=('dpa_train', 'run', dict(network, data=str(data), arch='resnet10t', epochs=3)),
                 tables=('dpa_tables', 'tables', dict(network, data=str(data), arch='test_efficientnet', epochs=1,
                                                      seeds=1, table='3')))
@@ -48,7 +48,7 @@ class Run:
     def own(self, name, options):
         "The console command, as a person gives it."
         given = [options.pop(k) for k in dict(dpa_synth=['path'], dpa_pack=['data', 'out']).get(name, [])]
-        flags = [s for k, v in options.items() for s in (f'--{k}', str(v))]
+        flags = [s for k, v in options.items() for s in ([f'--{k}'] if v is True else [f'--{k}', str(v)])]
         args = [str(Path(sys.executable).parent/name), *given, *flags]
         with open(self.log, 'w') as f:
             return subprocess.Popen(args, stdout=f, stderr=f, stdin=subprocess.DEVNULL, start_new_session=True,

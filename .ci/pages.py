@@ -1,4 +1,5 @@
-"""The order of the pages on the site: `nbs/sidebar.yml`, written from the folders of `nbs/`."""
+"""The pages of the site: their order (`nbs/sidebar.yml`, written from the folders of `nbs/`), their links, and whether they convert."""
+import json, re
 from style import nbs, notebooks
 
 wings = dict(tutorials='Tutorials', core='Core', layers='Layers', models='Models', data='Data', train='Training', scores='Scores', insight='Insight',
@@ -6,7 +7,10 @@ wings = dict(tutorials='Tutorials', core='Core', layers='Layers', models='Models
 sidebar_file = nbs/'sidebar.yml'
 
 
-def pages_of(folder): return [p.relative_to(nbs).as_posix() for p in notebooks() if p.relative_to(nbs).parts[0] == folder]
+def pages_of(folder):
+    "The pages of a wing in reading order; the quickstart comes first."
+    pages = [p.relative_to(nbs).as_posix() for p in notebooks() if p.relative_to(nbs).parts[0] == folder]
+    return sorted(pages, key=lambda p: not p.endswith('quickstart.ipynb'))
 
 
 def section(title, pages):
@@ -42,4 +46,15 @@ def check_html():
     return bad
 
 
-checks = check_sidebar, check_html
+def check_links():
+    "Every link from one page to another leads to a page."
+    bad = []
+    for p in notebooks():
+        cells = json.loads(p.read_text(encoding='utf-8'))['cells']
+        text = ''.join(line for c in cells if c['cell_type'] == 'markdown' for line in c['source'])
+        links = re.findall(r'\]\(([^)#:]+\.ipynb)', text)
+        bad += [f'{p.relative_to(nbs)}: links to {link}, which does not exist' for link in links if not (p.parent/link).exists()]
+    return bad
+
+
+checks = check_sidebar, check_links, check_html

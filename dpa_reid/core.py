@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np, torch
 from fastai.torch_core import TensorCategory
 from fastcore.basics import fastuple
+from . import __version__
 
 # %% ../nbs/core/01_core.ipynb #964acc37
 class ReIDError(ValueError):
@@ -74,8 +75,8 @@ def md_table(
 # %% ../nbs/core/01_core.ipynb #751b2de6
 def versions()->dict: # library -> version
     "The versions of this library, of those it computes with, and of Python."
-    packages = ('dpa_reid', 'torch', 'torchvision', 'timm', 'fastai')
-    return {n: version(n) for n in packages} | dict(python=platform.python_version())
+    packages = ('torch', 'torchvision', 'timm', 'fastai')
+    return dict(dpa_reid=__version__) | {n: version(n) for n in packages} | dict(python=platform.python_version())
 
 # %% ../nbs/core/01_core.ipynb #ff2b051a
 def _digest(path):

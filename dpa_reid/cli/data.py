@@ -71,12 +71,12 @@ def dpa_synth(
     print(f"{path if layout else Path(path)/'labels.csv'}: {counts}")
 
 # %% ../../nbs/cli/02_data.ipynb #4497d2ec
-protocols = dict(cross_camera=cross_camera, cross_view=cross_view, none=no_junk,
+protocols = dict(cross_camera=cross_camera, cross_view=cross_view, no_junk=no_junk,
                  single_gallery_shot=single_gallery_shot(),
                  single_query_shot=single_query_shot(), held_out=held_out())
 
 # %% ../../nbs/cli/02_data.ipynb #456376e0
-_former = dict(one_gallery='single_gallery_shot', one_query='single_query_shot')    # until version 0.2
+_former = dict(none='no_junk', one_gallery='single_gallery_shot', one_query='single_query_shot')    # until version 0.2
 
 def _current(name):
     "The present name of a protocol, with a note where the one given is a former one."
@@ -104,7 +104,7 @@ def pick_protocol(
 @command
 def dpa_check(
     data:str, # a data set's folder or a CSV
-    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: decides which queries can be answered
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: decides which queries can be answered
     protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     noimages:bool=False, # read the names only, do not open the images
@@ -128,11 +128,13 @@ def dpa_pack(
     size:int=256, # side of the packed images in pixels
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     workers:int=None, # threads; one per processor where not given
+    fresh:bool=False, # write it anew where it exists
 ):
     "Resize all images of a data set once, into one file that trains faster; it appears whole or not at all."
     if Path(out).suffix != '.pt':
         raise DataError(f"{out}: a pack's name ends in .pt, by which the other commands know it.")
     _check_options(size=size, workers=workers)
+    if Path(out).exists() and not fresh: raise DataError(f"{out}: exists already. Give another name, or --fresh to write it anew.")
     images = open_images(data, test)
     pack = pack_images(images.df, out, size=size, n_workers=workers, progress=is_interactive(), dataset=images.dataset)
     print(f"{out}: {len(pack):,} images of {size} x {size} pixels, {Path(out).stat().st_size/2**20:,.1f} MiB")

@@ -48,7 +48,7 @@ def _print_result(result, why, other=None):
     "Print what was scored, by which rule, and the scores; what must be known of the network, and of the `other` it is compared with."
     split = result.splits[0]
     q, g = split.pids
-    line = (f"{len(q):,} queries and {len(g):,} gallery images of {len(set(q)):,} and {len(set(g)):,} vehicles; "
+    line = (f"{len(q):,} queries ({len(set(q)):,} vehicles), {len(g):,} gallery images ({len(set(g)):,} vehicles); "
             f"protocol {result.protocol.name} ({why})")
     if len(result.repeats) > 1: line += f"; means over {len(result.repeats)} repeats"
     print(f'{line}\n\n{result}\n')
@@ -105,7 +105,7 @@ def _eval_folder(out, model, name, settings):
 def _check_other(model, against):
     "Raises `ReIDError` where a model is to be compared with itself."
     if against and Path(against).resolve() == Path(model).resolve():
-        raise ReIDError(f"--against {against}: is the model itself. Give another model's folder.")
+        raise ReIDError(f"--against {against}: names the same model. Give another model's folder.")
 
 def _model_names(model, against):
     "What two models are called: by the names of their folders, by their paths where these are equal; None for a model that is not given."
@@ -123,8 +123,8 @@ def comparison_table(
 
 # %% ../../nbs/cli/03_models.ipynb #1d473196
 def _compare(result, other):
-    "Print the comparison of two models; returns it as plain data."
-    c = result.compare(other)
+    "Print the comparison with a baseline, `result` minus `other`; returns it as plain data."
+    c = other.compare(result)
     notes = [n for n in c.notes if n not in result.intervals().notes]
     print(f'\n{comparison_table(c)}\n\n{c.summary()}', *notes, sep='\n')
     return {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}
@@ -152,14 +152,14 @@ def dpa_eval(
     data:str=None, # a CSV, a data set's folder or a pack
     # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked
     out:str=None,
-    protocol:str='auto', # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out
+    protocol:str='auto', # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     rerank:bool=False, # k-reciprocal re-ranking
     expand:int=0, # average each query with so many neighbors
     alpha:float=0., # weigh them by this power of their cosine
     camaware:bool=False, # re-rank and expand with neighbors from other cameras only
-    against:str=None, # a second model folder, compared on the same queries
+    against:str=None, # a second model folder, the baseline: differences are --model minus --against
     module:str=None, # your own attention, if the model was trained with one: my_package.attention:Mine
     allow_seen:bool=False, # score also on vehicles that the network was trained on; every output is marked
     submission:str=None, # for VRAI, whose test identities are hidden: write this file for its server, and nothing else
@@ -254,7 +254,7 @@ def dpa_train(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
-    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how it is scored
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: how it is scored
     protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given

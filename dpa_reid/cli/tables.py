@@ -74,7 +74,7 @@ def dpa_tables(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
-    # auto, cross_camera, cross_view, none, single_gallery_shot, single_query_shot or held_out: how networks are scored
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: how networks are scored
     protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder

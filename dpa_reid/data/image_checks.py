@@ -57,7 +57,8 @@ def _sizes(context):
     ok = context.looks[context.looks.error == '']
     aspect = (ok.width/ok.height.clip(lower=1)).round(2)
     found = f"width {_span(ok.width)} px, height {_span(ok.height)} px, width/height {_span(aspect)}"
-    yield Finding.note('image sizes', found=f"{found}: the median, least and most in brackets")
+    brackets = ': the median, least and most in brackets' if '(' in found else ''
+    yield Finding.note('image sizes', found=f"{found}{brackets}")
 
 def _odd_sizes(context):
     "Images with a very short side, or with a shape unlike the others."

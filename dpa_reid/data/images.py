@@ -48,7 +48,7 @@ def test_option(
     if known and 'test' in inspect.signature(known.read).parameters:
         return dict(test=int(test) if test.isdigit() else test)
     what = known.name if known else 'a CSV, a pack or a set of your own'
-    raise DataError(f"{path}: there is one test here, and test {test!r} was asked for: {what} has no other. Leave it out.")
+    raise DataError(f"{path}: there is no test {test!r}: {what} has one test only. Leave the option out.")
 
 # %% ../../nbs/data/11_images.ipynb #80ce783e
 def _open_pack(path):

@@ -51,7 +51,7 @@ def _check_filled(df, where):
     for c in manifest_columns:
         empty = df[c].isna().to_numpy()
         if not empty.any(): continue
-        raise DataError(f"{where}: {empty.sum()} rows have no {c}, the first is row {empty.argmax()}. "
+        raise DataError(f"{where}: {empty.sum()} rows have no {c}, the first in line {empty.argmax() + 2} of the table. "
             "Fill them in or leave the rows out.")
 
 def _check_values(df, where):

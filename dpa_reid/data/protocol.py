@@ -119,7 +119,8 @@ class Split:
 
     def __len__(self): return len(self.query)
     def __repr__(self):
-        return f"Split({len(self.query):,} queries, {len(self.gallery):,} gallery images, junk by {self.junk})"
+        junk = 'no junk' if self.junk is None else f'junk by {self.junk}'
+        return f"Split({len(self.query):,} queries, {len(self.gallery):,} gallery images, {junk})"
 
 # %% ../../nbs/data/02_protocol.ipynb #56b1cfe9
 def _split_of(df, junk):

@@ -42,7 +42,7 @@ def _positions(pids, P, K):
     for i, p in enumerate(pids): where[p].append(i)
     if P < 1 or K < 1: raise DataError(f"P={P} identities times K={K} images make no batch; both are at least 1.")
     if P > len(where):
-        raise DataError(f"A batch needs P={P} identities and the training set has {len(where)}. Lower P, or train on "
+        raise DataError(f"A batch needs P={P} identities and the training set has {len(where)}. Take a smaller P (--p), or train on "
                         "more identities.")
     return where
 

@@ -138,7 +138,8 @@ def _cameras(context):
         yield Finding.note('cameras', found=f"no {word}s: every image has a {word} of its own, so nothing is junk")
         return
     n = _per_identity(context.df[~context.hidden], column)['values']
-    per_identity = f"an identity has {n.min()} to {n.max()} of them, the median is {n.median():g}"
+    per_identity = (f"an identity has {n.min()} to {n.max()} of them, the median is {n.median():g}" if n.min() < n.max()
+                    else f"every identity has {n.min()} of them")
     yield Finding.note('cameras', found=f"{plural(values.nunique(), word)}; {per_identity}")
 
 def _one_camera(context):

@@ -103,7 +103,7 @@ def _scores_section(e, other):
                     + ' '.join(ci.notes))
     verdict = ''
     if other is not None:
-        c = e.compare(other)
+        c = other.compare(e)
         verdict = f'<p><strong>{html.escape(c.summary())}</strong> {html.escape(" ".join(c.notes))}</p>'
     return _section('Scores', f"{_repeats_text(e)}{e.facts} {text}", _table(_intervals_table(_models(e, other))),
                     verdict, _img(fig, 'CMC curve'))
@@ -118,7 +118,7 @@ def _lists_section(e, other, queries, size):
     if not _has_images(e): return ''
     text, rows = 'Spread over the identities.', queries
     if other is not None:
-        text, rows = 'Of two models, the queries whose AP differs most, in either direction.', e.compare(other).queries
+        text, rows = 'Of two models, the queries whose AP differs most, in either direction.', other.compare(e).queries
         rows = queries if rows is None else rows.head(queries)
     legend = 'Each row: a query (blue frame), then its nearest gallery images, green for the same vehicle and red for another. Junk is left out. '
     return _section('Ranking lists', legend + text, _img(ranking_lists(e, rows, other, size=size), 'ranking lists'))
@@ -182,7 +182,7 @@ def _map_section(e, columns, of):
 def write_report(
     evaluation:Evaluation,
     file, # HTML file to write; an existing one is replaced whole or not at all
-    other:Evaluation=None, # a second model on the same queries, compared throughout
+    other:Evaluation=None, # a baseline on the same queries, compared throughout: differences are `evaluation` minus `other`
     title:str=None, # None for one made of the names
     queries:int=6, # ranking lists
     n:int=10, # hardest queries and confused pairs

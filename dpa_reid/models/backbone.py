@@ -277,7 +277,7 @@ def _check_arch(arch):
     arch = arch[:200]
     near = difflib.get_close_matches(arch.split('.')[0], timm.list_models(), n=4)
     hint = f"; did you mean {', '.join(near)}?" if near else '.'
-    raise ModelError(f"{arch!r} is no architecture of timm {timm.__version__}{hint} `timm.list_models()` lists them.")
+    raise ModelError(f"{arch!r} is not an architecture of timm {timm.__version__}{hint} `timm.list_models()` lists them.")
 
 def _make_timm(arch, pretrained, weights):
     "The timm model `arch` with the hub's weights, those of a file, or random ones."

@@ -138,7 +138,7 @@ def _describes_net(meta):
 def _why_no_model(folder):
     "Why a folder is not a model folder, and what to do."
     if not folder.exists():
-        return "there is no such folder. Give a model folder, as `dpa_train` or `save_net` write it."
+        return "there is no such folder. Give a model folder, as `dpa_train`, `dpa_demo` and `Learner.save_model` write it."
     if (folder/'checkpoint.pth').exists():
         return ("holds a training that is not finished. Give its `dpa_train` command again, which goes on from its last "
                 "epoch.")

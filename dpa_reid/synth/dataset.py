@@ -147,7 +147,7 @@ def check_spec(spec:SynthSpec):
     def need(ok, msg):
         if not ok: raise DataError(f'synth_uav: {msg}')
     need(spec.n_ids >= 2, f'n_ids is {spec.n_ids}; telling identities apart takes at least 2.')
-    need(spec.n_imgs >= 2, f'n_imgs is {spec.n_imgs}; each identity needs at least 2 pictures, to be found again.')
+    need(spec.n_imgs >= 2, f'n_imgs (--images) is {spec.n_imgs}; each identity needs at least 2 pictures, to be found again.')
     need(spec.size >= 16, f'size is {spec.size} px; give at least 16.')
     need(spec.n_cams >= 1, f'n_cams is {spec.n_cams}; give at least 2.')
     need(0 <= spec.train_frac <= 1, f'train_frac is {spec.train_frac}; it is a share, from 0 to 1.')

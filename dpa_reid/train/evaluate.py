@@ -30,16 +30,16 @@ def ranking_options(
     camaware:bool=False # neighbors from another camera only
 )->dict: # the options as plain data
     "How the gallery is ranked; raises `ReIDError` for options that do not go together."
-    if alpha and not expand: raise ReIDError("--alpha weighs the neighbors that --expand takes in: give both.")
+    if alpha and not expand: raise ReIDError("alpha weighs the neighbors that expand takes in: give both.")
     if camaware and not (rerank or expand):
-        raise ReIDError("--camaware is for --rerank and --expand: give one of them.")
+        raise ReIDError("camaware is for rerank and expand: give one of them.")
     return dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
 
 # %% ../../nbs/train/09_evaluate.ipynb #8337b5b7
 def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False):
     "The queries, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
     if camaware and q_junk is None:
-        raise ReIDError("camera-aware ranking needs cameras, and this protocol knows none. Leave out --camaware.")
+        raise ReIDError("camera-aware ranking needs cameras, and this protocol has none. Leave out camaware.")
     cams = dict(q_junk=q_junk, g_junk=g_junk) if camaware else {}
     if expand: q = expand_queries(q, g, expand, alpha, **cams)
     return q, k_reciprocal(q, g, **cams) if rerank else None
@@ -282,10 +282,11 @@ def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for 
 @patch
 def evaluate(self:Embedder,
     df:pd.DataFrame, # manifest
-    protocol=cross_camera, # a `Protocol`, or a `Split`
+    protocol=None, # a `Protocol`, or a `Split`; None for what `default_protocol` takes
     **kwargs # for `evaluate`
 )->Evaluation:
     "Embeds what `protocol` makes query or gallery of a manifest, and scores it."
+    protocol = default_protocol(df)[0] if protocol is None else protocol
     tests = pd.concat([s.test for s in _splits(df, protocol)])
     embeddings = self(tests[~tests.index.duplicated()])
     df = df.drop(index=embeddings.left_out)

@@ -77,6 +77,9 @@ class Recipe:
     def __post_init__(self):
         for k in ('size', 'steps_at'):               # JSON turns tuples into lists
             if isinstance(getattr(self, k), list): object.__setattr__(self, k, tuple(getattr(self, k)))
+        if self.K < 2 and self.metric_loss and self.metric_weight:
+            raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
+                            "identity in a batch.")
         for k in ('warmup', 'freeze'): self._check_length(k, getattr(self, k), getattr(self, f'{k}_iters'))
 
     def _check_length(self, k, epochs, iters):

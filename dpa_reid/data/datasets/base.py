@@ -88,6 +88,6 @@ datasets = _Datasets()
 def register_dataset(
     dataset:Dataset # takes the place of another of its name
 )->Dataset: # `dataset`
-    "Make a data set known to `datasets`, `detect_dataset`, `read_dataset` and the commands."
+    "Make a data set known to `datasets`, `detect_dataset`, `read_dataset` and `check_dataset` in this process; to the commands too where its notebook is part of the package."
     datasets[dataset.name] = dataset
     return dataset
