@@ -61,7 +61,7 @@ def labels_checksum(
     rows = df[sorted(set(df) - {'path', 'mask'})].itertuples(index=False)
     return sha256_of('\n'.join('\t'.join(map(str, r)) for r in rows))
 
-# %% ../../nbs/synth/10_benchmarks.ipynb #a87e94e8
+# %% ../../nbs/synth/10_benchmarks.ipynb #c438be54
 def imaging_versions()->str:
     "The libraries that write the image files."
     from PIL import __version__, features
@@ -74,10 +74,11 @@ def verify_benchmark(name, b, labels, pixels):
     if labels != b.labels:
         return False, (f'{head} The labels are not the published ones ({b.labels[:12]}): this release of the library or '
                        'of NumPy draws another set, and scores on it cannot be compared with published ones.')
-    if not b.pixels: return True, f'{head} The labels are the published ones; no checksum of the pixels is published for this set.'
+    good = f'{head} The labels are the published ones'
+    if not b.pixels: return True, f'{good}; no checksum of the pixels is published for this set.'
     if pixels == b.pixels: return True, f'{head} Labels and pixels are the published ones.'
-    return False, (f'{head} The labels are the published ones, the pixels are not ({b.pixels[:12]}): the same vehicles in '
-                   f'the same views, written by {imaging_versions()} and not by {DRAWN_WITH}. Scores may differ slightly.')
+    return False, (f'{good}, the pixels are not ({b.pixels[:12]}): the same vehicles in the same views, '
+                   f'written by {imaging_versions()} and not by {DRAWN_WITH}. Scores may differ slightly.')
 
 # %% ../../nbs/synth/10_benchmarks.ipynb #85589f8d
 def draw_benchmark(

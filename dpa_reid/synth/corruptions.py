@@ -131,7 +131,7 @@ def _leaf(tone): return tuple(int(v) for v in np.clip(np.array([46, 66, 36])*(1 
 # %% ../../nbs/synth/11_corruptions.ipynb #94679666
 corruptions = (fog, rain, low_light, motion_blur, compress, occlude, rotate) # each `(image, severity, rng) -> image`
 
-# %% ../../nbs/synth/11_corruptions.ipynb #7c0fc22d
+# %% ../../nbs/synth/11_corruptions.ipynb #c9cd9b8f
 def corrupt_manifest(
     df:pd.DataFrame, # manifest with absolute paths
     folder, # where the images go, `folder/fog_3_seed0/...`
@@ -141,7 +141,7 @@ def corrupt_manifest(
     seed:int=0, # same seed, same images
     n_workers:int=0 # processes besides this one
 )->pd.DataFrame: # the manifest with new paths and the columns `corruption` and `severity`
-    "Writes corrupted copies of a manifest's test images; files that are there already are kept, so an interrupted run can be continued. Raises `DataError` for an impossible severity and for an image that cannot be read."
+    "Writes corrupted copies of test images; existing files are kept. A `DataError` names a severity or image that fails."
     _level(severity, range(5))
     name, rows = corruption.__name__, df.split.isin(splits).to_numpy()
     out = Path(folder).resolve()/f'{name}_{severity}_seed{seed}'

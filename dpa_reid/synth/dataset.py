@@ -70,7 +70,7 @@ class SynthSpec:
 
 _flight = lru_cache(256)(flight_for)
 
-# %% ../../nbs/synth/09_dataset.ipynb #25d848e2
+# %% ../../nbs/synth/09_dataset.ipynb #95b38953
 def picture(spec, idt, view, shot):
     "The pixels of a shot: picture RGB and mask L as PIL images."
     flight, scene = spec.flight(view.camid), scene_for(spec.seed, view.scene)
@@ -83,7 +83,7 @@ def row_of(spec, idt, view, shot):
     row = dict(
         path=f'images/{name}.jpg', pid=idt.pid, camid=view.camid, split=spec.split(idt.pid, view.i),
         angle=round(view.angle, 1), pitch=round(view.pitch, 1), altitude=round(view.altitude, 1),
-        type=idt.type, colour=idt.paint, details='; '.join(map(str, idt.details)), n_details=len(idt.details),
+        type=idt.type, color=idt.paint, details='; '.join(map(str, idt.details)), n_details=len(idt.details),
         px=int(round(np.ptp(shot.uv, 0).max())), scene=scene_for(spec.seed, view.scene).name)
     return row | (dict(mask=f'masks/{name}.png') if spec.masks else {})
 
@@ -97,7 +97,7 @@ def draw_vehicle(
     idt, view, shot = spec.shot(pid, i)
     return *picture(spec, idt, view, shot), row_of(spec, idt, view, shot)
 
-# %% ../../nbs/synth/09_dataset.ipynb #d925a577
+# %% ../../nbs/synth/09_dataset.ipynb #72d2bfb3
 def read_mask(
     path # a PNG as `synth_uav` writes it
 )->tuple: # (vehicle, detail): two bool arrays (H, W); `detail` is within `vehicle`
@@ -105,9 +105,10 @@ def read_mask(
     try:
         with open_image(path) as im: a = np.asarray(im)
     except DataError:
-        raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` writes.') from None
+        raise DataError(f'{path} cannot be read as a mask; give a file of the `masks` folder that `synth_uav` '
+                        'writes.') from None
     if im.mode != 'L' or not np.isin(a, (0, BODY, DETAIL)).all():
-        raise DataError(f'{path} is no mask of this version: it should be grey with values 0, {BODY} and {DETAIL}, '
+        raise DataError(f'{path} is no mask of this version: it should be grayscale with values 0, {BODY} and {DETAIL}, '
                         f'but has mode {im.mode}. Draw the set again into an empty folder.')
     return a > 0, a == DETAIL
 
@@ -192,7 +193,7 @@ def _write_layout(path, layout, draw):
     shutil.rmtree(drawn)
     return df
 
-# %% ../../nbs/synth/09_dataset.ipynb #83a15fea
+# %% ../../nbs/synth/09_dataset.ipynb #aa588f36
 def synth_uav(
     path, # folder to write; made if absent, reused if it holds this very set
     n_ids:int=100, # identities
@@ -209,7 +210,7 @@ def synth_uav(
     progress:bool=True, # show a bar?
     layout:Callable=None # (manifest, folder) -> manifest: writes under other names, such as `datasets['VRU'].write`
 )->pd.DataFrame: # the manifest, paths relative to `path`; with `layout`, the manifest that it returns
-    "Draws a data set into `path` and writes `labels.csv`; raises `DataError` for an impossible recipe or a foreign folder."
+    "Draws a data set with its `labels.csv` into `path`; raises `DataError` for an impossible recipe or a foreign folder."
     altitude, pitch = (tuple(map(float, p)) for p in (altitude, pitch))
     spec = SynthSpec(n_ids, n_imgs, n_cams, size, seed, train_frac, altitude, pitch, n_alike, masks and layout is None)
     check_spec(spec)

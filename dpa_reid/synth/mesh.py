@@ -21,9 +21,9 @@ def _outwards(poly, part, mid):
     n = face_normal(poly)
     return n if (n @ (poly.mean(0)-mid) >= 0) != part.inside else -n
 
-# %% ../../nbs/synth/03_mesh.ipynb #88e66121
+# %% ../../nbs/synth/03_mesh.ipynb #d2789108
 class Mesh:
-    "A finished vehicle as flat arrays: corners in `pts`, faces as slices of it, normals outwards, `is_detail` per face."
+    "A finished vehicle as flat arrays: corners `pts`, faces as slices of it, normals outwards, `is_detail` per face."
     def __init__(self, v:Vehicle):
         self.slices, self.parts, self.is_detail, polys = [], [], [], []
         for x0, x1, parts in v.segments:

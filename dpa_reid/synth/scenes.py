@@ -13,6 +13,22 @@ import numpy as np
 from PIL import Image, ImageDraw
 from ..core import *
 
+# %% ../../nbs/synth/06_scenes.ipynb #a9b5106a
+def contact_sheet(
+    ims:list, # PIL images of one size
+    cols:int, # images per row
+    gap:int=3, # white between them, px
+    quality:int=72 # of the JPEG
+): # an IPython `Image`
+    "Pictures row by row, as a notebook shows them."
+    from IPython.display import Image as Show
+    w, h = ims[0].size
+    out = Image.new('RGB', (cols*(w+gap)-gap, -(-len(ims)//cols)*(h+gap)-gap), 'white')
+    for k, im in enumerate(ims): out.paste(im.convert('RGB'), (k%cols*(w+gap), k//cols*(h+gap)))
+    f = io.BytesIO()
+    out.save(f, 'JPEG', quality=quality)
+    return Show(f.getvalue(), format='jpeg')
+
 # %% ../../nbs/synth/06_scenes.ipynb #913a41f1
 SCENE_M, PPM = 64, 16   # side of a scene in m, and its pixels per m
 
@@ -210,19 +226,3 @@ def scene_for(
     levels = [im]
     for _ in range(4): levels.append(levels[-1].reduce(2))
     return Scene(draw.__name__, levels, slots, large, step)
-
-# %% ../../nbs/synth/06_scenes.ipynb #a9b5106a
-def contact_sheet(
-    ims:list, # PIL images of one size
-    cols:int, # images per row
-    gap:int=3, # white between them, px
-    quality:int=72 # of the JPEG
-): # an IPython `Image`
-    "Pictures row by row, as a notebook shows them."
-    from IPython.display import Image as Show
-    w, h = ims[0].size
-    out = Image.new('RGB', (cols*(w+gap)-gap, -(-len(ims)//cols)*(h+gap)-gap), 'white')
-    for k, im in enumerate(ims): out.paste(im.convert('RGB'), (k%cols*(w+gap), k//cols*(h+gap)))
-    f = io.BytesIO()
-    out.save(f, 'JPEG', quality=quality)
-    return Show(f.getvalue(), format='jpeg')
