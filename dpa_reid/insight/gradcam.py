@@ -116,7 +116,7 @@ def heat_grid(
     cols:int=None, # networks side by side, the others further down; None for all
     **kwargs # for `overlay`
 ):
-    "A figure like the paper's Figure 4: a row an image, the image first, then a column a network; returns the figure, raises `ReIDError` where `masks` do not fit the images."
+    "A figure like the paper's Figure 4, a row per image and a column per network; raises `ReIDError` where `masks` do not fit the images."
     import matplotlib.pyplot as plt
     if masks is not None and masks.shape != ims[:, 0].shape:
         raise ReIDError(f"The masks are {tuple(masks.shape)} and the images {tuple(ims.shape)}: give one mask an "
@@ -148,7 +148,7 @@ def heat_inside(
     maps:Tensor, # heat (B, H, W), not negative
     masks:Tensor # what counts as inside (B, H, W), bool
 )->Tensor: # (B,), from 0 to 1; 0 for an empty mask, NaN where a map has no heat
-    "The share of each map's heat that falls inside its mask, `masks.float().mean((1, 2))` by chance; raises `ReIDError` where the two differ in size or masks are not bool."
+    "The share of each map's heat that falls inside its mask; raises `ReIDError` where the two differ in size or masks are not bool."
     if masks.dtype != torch.bool:
         raise ReIDError(f"The masks are {masks.dtype}: make them bool, such as `masks > 0`, so that each place is "
                         "either inside or not.")
@@ -164,7 +164,7 @@ def pointing_game(
     maps:Tensor, # heat (B, H, W), not negative
     masks:Tensor # what counts as inside (B, H, W), bool
 )->Tensor: # (B,): 1 or 0, a fraction where several places are the hottest; NaN where a map has no heat
-    "Whether each map's hottest place lies in its mask; raises `ReIDError` as `heat_inside`. Source: the pointing game of Zhang et al. 2018, without its tolerance."
+    "Whether each map's hottest place is in its mask; raises as `heat_inside`. Source: Zhang et al. 2018, without the tolerance."
     return heat_inside((maps == maps.amax((1, 2), keepdim=True)) & (maps > 0), masks)
 
 # %% ../../nbs/insight/06_gradcam.ipynb #d089a4ab
@@ -183,7 +183,7 @@ def randomize_weights(
     seed:int=0, # of the weights
     parts:list=None # modules of `net` to draw anew, such as `[net.head, net.body.stage(5)]`; None for all of it
 )->nn.Module: # a copy in evaluation mode
-    "The same architecture with weights that know nothing: matrices and kernels from Kaiming's distribution, norms as at the start, biases zero, single numbers as they are; raises `ModelError` for a part that `net` does not have."
+    "A copy of `net` with new weights: Kaiming's distribution, norms as at the start, biases zero, single numbers as they are; `ModelError` for a part that `net` does not have."
     if any(p not in set(net.modules()) for p in parts or ()):
         raise ModelError("One of `parts` is no module of this network: take them from it, such as `net.head` or "
                          "`net.body.stage(5)`.")

@@ -10,6 +10,7 @@ from functools import partial
 import torch, torch.nn.functional as F
 from torch import nn
 from fastcore.basics import patch
+from timm.layers import to_2tuple
 from ..core import *
 from .pooling import *
 from .odconv import *
@@ -81,10 +82,11 @@ class SpA(_OBR):
     ):
         p = _parts(_spa, variant, soft=soft, gem=gem, n_kernels=n_kernels)
         super().__init__(nf, p['n_kernels'], ratio)
-        hw = (hw, hw) if isinstance(hw, int) else tuple(hw)
+        hw = to_2tuple(hw)
         n, along = hw[0]*hw[1], dict(dim=1, keepdim=True)
         self.hw, self.variant = hw, variant
-        self.soft, self.gem, self.avg, self.min = p['soft'](**along), p['gem'](**along), GlobalAvgPool(**along), MinPool(**along)
+        self.soft, self.gem = p['soft'](**along), p['gem'](**along)
+        self.avg, self.min = GlobalAvgPool(**along), MinPool(**along)
         keeps_channels = isinstance(self.soft, nn.Identity)
         self.conv1, self.conv2 = _conv1(2*n, nf), _conv1(nf, 1) if keeps_channels else _conv1(n, n)
         _init(self.conv1)
@@ -134,24 +136,28 @@ class DpA(nn.Module):
             if gate is not None: y = y*gate(x)
         return y
 
-# %% ../../nbs/layers/03_dpa.ipynb #d51458ca
+# %% ../../nbs/layers/03_dpa.ipynb #bbe29739
 def load_released_dpa(
     dpa:DpA, # made with `variant='released'`
     state_dict:dict, # the checkpoint's tensors by name; those of other modules are ignored
-    prefix:str='backbone.' # what stands before `mul1.` and `mul2.`
+    prefix:str='backbone.' # what precedes `mul1.` and `mul2.`
 )->DpA: # `dpa`
     "Loads the published module's parameters (`mul1` is SpA, `mul2` is CpA) into `dpa`; `ModelError` where a key is missing, surplus or of another shape."
-    if dpa.variant != 'released':
-        raise ModelError(f"load_released_dpa: the module is variant={dpa.variant!r}, whose parameters differ. Make "
-                         "it with `DpA(nf, variant='released')`.")
-    if dpa.cpa is None or dpa.spa is None:
-        raise ModelError("load_released_dpa: the released module has both branches. Make it with `DpA(nf, "
-                         "variant='released')`, without `cpa=None` or `spa=None`.")
-    theirs = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith((f'{prefix}mul1.', f'{prefix}mul2.'))}
-    if not theirs:
-        raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{prefix}mul1.' or "
-                         f"'{prefix}mul2.'; its first is {next(iter(state_dict), None)!r}. Give the `prefix` that "
-                         "stands before 'mul1.'.")
-    fit_state(nn.ModuleDict(dict(mul1=dpa.spa, mul2=dpa.cpa)), theirs, 'the released attention in the checkpoint',
+    _check_released(dpa)
+    starts = f'{prefix}mul1.', f'{prefix}mul2.'
+    released = {k.removeprefix(prefix): v for k, v in state_dict.items() if k.startswith(starts)}
+    if not released:
+        raise ModelError(f"load_released_dpa: no key of the checkpoint begins with '{starts[0]}' or '{starts[1]}'; its "
+                         f"first is {next(iter(state_dict), None)!r}. Give the `prefix` that precedes 'mul1.'.")
+    fit_state(nn.ModuleDict(dict(mul1=dpa.spa, mul2=dpa.cpa)), released, 'the released attention in the checkpoint',
               "The released module has 1024 channels and hw=(16, 16).")
     return dpa
+
+def _check_released(dpa):
+    "Raises `ModelError` unless `dpa` has the parts of the published module."
+    if dpa.variant != 'released':
+        raise ModelError(f"load_released_dpa: the module is variant={dpa.variant!r}, whose parameters differ. Make it "
+                         "with `DpA(nf, variant='released')`.")
+    if dpa.cpa is None or dpa.spa is None:
+        raise ModelError("load_released_dpa: the released module has both branches. Make it with "
+                         "`DpA(nf, variant='released')`, without `cpa=None` or `spa=None`.")

@@ -20,7 +20,7 @@ class SoloBatchNorm2d(nn.BatchNorm2d):
 
 # %% ../../nbs/layers/02_odconv.ipynb #659673d4
 class ODAttention(nn.Module):
-    "The attentions of ODConv from a map (B, ni, H, W): channel (B, ni, 1, 1), filter (B, nf, 1, 1), place (B, ks*ks), kernel (B, n_kernels); None for one that is left out."
+    "The attentions of ODConv, None for one that is left out: channel (B, ni, 1, 1), filter (B, nf, 1, 1), place (B, ks*ks), kernel (B, K)."
     def __init__(self,
         ni:int, # input channels
         nf:int, # output channels
@@ -79,7 +79,7 @@ def _output_side(x, w, mix, taps, groups, padding):
 
 # %% ../../nbs/layers/02_odconv.ipynb #efbf693e
 class ODConv2d(nn.Module):
-    "Omni-dimensional dynamic convolution without bias, (B, ni, H, W) to (B, nf, H', W'); parameter names as in the published ODConv; `ModelError` where `groups` does not divide the channels."
+    "Omni-dimensional dynamic convolution without bias; `ModelError` where `groups` does not divide the channels."
     def __init__(self,
         ni:int, # input channels
         nf:int, # output channels
@@ -105,7 +105,7 @@ class ODConv2d(nn.Module):
 
 # %% ../../nbs/layers/02_odconv.ipynb #cafa88b2
 def _centre(w, place, padding):
-    "The only place of the kernel that meets a 1 x 1 map whose result is 1 x 1 too, of the kernels (K, nf, n, ks, ks) and of the attention (B, ks*ks)."
+    "The centre of the kernels and of the attention (B, ks*ks): all that meets a 1 x 1 map whose result is 1 x 1."
     i, ks = padding, w.shape[-1]
     return w[..., i:i+1, i:i+1], None if place is None else place[:, i*ks+i, None]
 

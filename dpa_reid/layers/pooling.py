@@ -29,7 +29,7 @@ class GlobalAvgPool(_Pool):
     def forward(self, x): return x.mean(self.dim, keepdim=self.keepdim)
 
 class MinPool(_Pool):
-    "The minimum over `dim` (eq. 2): (B, C) over space, (B, H, W) over channels; the gradient goes to the first of equal minima."
+    "The minimum over `dim` (eq. 2); the gradient goes to the first of equal minima."
     def forward(self, x):
         if not (torch.is_grad_enabled() and x.requires_grad): return x.amin(self.dim, keepdim=self.keepdim)
         for d in sorted([self.dim] if isinstance(self.dim, int) else self.dim, reverse=True):
@@ -107,7 +107,7 @@ def _box_mean(x, ks, stride, padding):
 
 # %% ../../nbs/layers/01_pooling.ipynb #368201d9
 def _soft_planes(x, m, ks, stride, padding):
-    "SoftPool with `m`, the maximum of each channel (B, C, 1, 1), subtracted: right while activations of a channel span less than about 80."
+    "SoftPool with each channel's maximum `m` (B, C, 1, 1) subtracted: right while a channel spans less than about 80."
     d = (x - m).contiguous(memory_format=torch.channels_last) if x.device.type == 'cpu' else x - m
     e = d.exp()
     y = _box_mean(e*d, ks, stride, padding)/_box_mean(e, ks, stride, padding)
@@ -130,7 +130,7 @@ def soft_pool2d(
 
 # %% ../../nbs/layers/01_pooling.ipynb #8ea11bd8
 class SoftPool2d(nn.Module):
-    "Local SoftPool (eq. 4): the softmax-weighted mean of each window; keeps C x H x W with the defaults. `ModelError` if a window could hold nothing but padding."
+    "Local SoftPool (eq. 4), by default C x H x W to the same; `ModelError` if a window could hold only padding."
     def __init__(self,
         ks:int=3, # side of the window
         stride:int=1, # step of the window

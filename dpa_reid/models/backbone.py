@@ -55,7 +55,7 @@ def trace_shapes(
 
 # %% ../../nbs/models/01_backbone.ipynb #f5d76309
 class Stage(NamedTuple):
-    "A stage of a backbone: the paper's `name` for it, timm's `module`, its channels `nf`, and the `reduction` of the image's side in timm's original."
+    "A stage of a backbone: the paper's `name`, timm's `module`, channels `nf` and timm's `reduction` of the image's side."
     name: str
     module: str
     nf: int
@@ -81,10 +81,12 @@ def _named_stages(net, names, size=128):
 def stages_of(
     net:nn.Module # a timm model, or a module of your own
 )->dict: # stage number (2 for conv2_x to 5 for conv5_x) -> `Stage`
-    "The stages of a timm model in the paper's numbering, from its `feature_info`; those a module of your own names in its dictionary `stages`; empty where there are none."
+    "The stages of a network in the paper's numbering, from timm's `feature_info` or your module's dictionary `stages`; may be empty."
     if isinstance(names := getattr(net, 'stages', None), dict): return _named_stages(net, names)
-    info = {i['reduction']: i for i in getattr(net, 'feature_info', None) or []}    # the last one at each reduction wins
-    return {k: Stage(f'conv{k}_x', info[2**k]['module'], info[2**k]['num_chs'], 2**k) for k in range(2, 6) if 2**k in info}
+    # the last module at each reduction wins
+    info = {i['reduction']: i for i in getattr(net, 'feature_info', None) or []}
+    found = {k: info[2**k] for k in range(2, 6) if 2**k in info}
+    return {k: Stage(f'conv{k}_x', i['module'], i['num_chs'], 2**k) for k, i in found.items()}
 
 # %% ../../nbs/models/01_backbone.ipynb #496a9912
 def _unstride(m:nn.Module):
@@ -135,7 +137,7 @@ def set_last_stride(
 
 # %% ../../nbs/models/01_backbone.ipynb #89e29283
 def _data_config(net):
-    "The images that `net` was made for, as plain data: `input_size` (3, H, W), `interpolation`, `mean` and `std`; ImageNet's where it does not tell."
+    "The images that `net` was made for, as plain data; ImageNet's where it does not tell."
     config = resolve_model_data_config(net) | getattr(net, 'data_config', {})
     keys = 'input_size', 'interpolation', 'mean', 'std'
     return {k: config[k] if isinstance(config[k], str) else list(config[k]) for k in keys}
@@ -162,7 +164,8 @@ class Backbone(nn.Module):
     def forward(self, x:Tensor):
         if getattr(self, '_is_replica', False): _own_hooks(self)
         return _features(self.net)(x)
-    def extra_repr(self): return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
+    def extra_repr(self):
+        return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
 
 # %% ../../nbs/models/01_backbone.ipynb #58b5f768
 def _attend(body, name, module, args, out):
@@ -314,7 +317,8 @@ def _check_map(net, arch):
         nf = getattr(net, 'nf', None)
         if _is_map(shape, nf): return
         raise ModelError(f"{arch}: gives no feature map (B, {nf or 'C'}, H, W) for an image of 128 x 128 (found "
-                         f"{shape}). Return the map itself, before pooling; from the tokens of a transformer, reshape one.")
+                         f"{shape}). Return the map itself, before pooling; from the tokens of a transformer, "
+                         "reshape one.")
     if not (_is_map(shape, net.num_features) and stages_of(net)):
         raise ModelError(f"{arch}: gives no feature map (B, C, H, W) for an image of any size (found {shape}), so it has "
                          "no stages to attend to. Choose a convolutional network such as resnet50, resnest50d, "

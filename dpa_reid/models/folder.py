@@ -39,7 +39,8 @@ def known_layers()->dict: # dotted name -> class
 def _known_layer(name):
     known = known_layers()
     if isinstance(name, str) and name in known: return known[name]
-    raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or torch.nn, "
+    raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or "
+                     "torch.nn, "
                      "and is not imported. If it is yours, pass it to the loader (`arch=`, `attention=`, `pool=` or "
                      "`classifier=`).")
 
@@ -229,7 +230,8 @@ def _check_fit(config, overrides, blanks, where):
                          "Save or copy the folder again.")
     n_extra = sum(b.numel() for k, b in net.named_buffers() if k not in expected)
     if n_extra > 10**8:
-        raise ModelError(f"{where} does not hold the {n_extra} numbers that its description asks for beside the weights.")
+        raise ModelError(f"{where} does not hold the {n_extra} numbers that its description asks for beside the "
+                         "weights.")
 
 # %% ../../nbs/models/04_folder.ipynb #69ecdd9c
 def _with_options(f, spec):

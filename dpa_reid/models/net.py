@@ -75,21 +75,22 @@ def _mind_sign(net, is_chosen):
 
 # %% ../../nbs/models/03_net.ipynb #3b20424e
 def reid_net(
-    arch, # the name of a timm architecture with stages; or a module that maps images to (B, nf, H, W), or a callable that makes one
+    arch, # the name of a timm architecture; or a module, images to (B, nf, H, W), or a callable that makes one
     n_ids:int, # identities in the training set
     attention=None, # `nf -> nn.Module`, such as `DpA`; None for the plain network
     stages=(4,), # after which stages: 2 for conv2_x to 5 for conv5_x
     pretrained:bool=True, # timm's ImageNet weights (downloaded once)
     weights=None, # a local file of timm's weights instead
     last_stride:int=1, # 1 keeps the map's size in the last stage
-    pool=None, # `() -> nn.Module`, feature map to vector; None for `GeM`, or `GlobalAvgPool` where the final map has negative values
+    pool=None, # `() -> nn.Module`, map to vector; None for `GeM`, or `GlobalAvgPool` where the map has negative values
     classifier=IDLinear, # `(nf, n_ids) -> nn.Module`: `IDLinear`, or `CosineLinear` for the circle softmax
-    ceil_pool:bool|str=False, # the stem pooling of the authors' released ResNet; `'if_any'` where the stem has a max-pool
+    ceil_pool:bool|str=False, # the stem pooling of the released ResNet; `'if_any'` where there is a max-pool
     gem:dict=None # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
 )->ReIDNet:
     "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
     head_pool = pool or (partial(GeM, **gem) if gem else GeM)
-    net = assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, head_pool, classifier, ceil_pool)
+    net = assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, head_pool,
+                       classifier, ceil_pool)
     if pool is None or _is_gem(pool): _mind_sign(net, pool is not None)
     return net
 
