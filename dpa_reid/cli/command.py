@@ -44,8 +44,8 @@ def make_parser(
 
 # %% ../../nbs/cli/01_command.ipynb #4f6e2476
 def _share_cores(n):
-    "Sets the number of threads of a command, `n` or the cores that are free, and remarks on an overloaded machine; returns the number."
-    if (remark := load_remark()): print(f'note: {remark}', file=sys.stderr)
+    "Sets the number of threads of a command, `n` or the cores that are free, and warns of an overloaded machine; returns the number."
+    if (warning := load_warning()): print(f'note: {warning}', file=sys.stderr)
     return set_threads(n)
 
 # %% ../../nbs/cli/01_command.ipynb #0c161d57

@@ -206,11 +206,11 @@ def _stage_numbers(text):
     except ValueError:
         raise ReIDError(f"--stages {text}: give stage numbers from 2 to 5 with commas between them, such as 3,4") from None
 
-def _own_recipe(name, **lines):
-    "The recipe called `name`, with the lines that were given in place of its own."
-    _check_options(**{k: lines.get(k) for k in ('epochs', 'size', 'P', 'K')})
-    _check_options(0, warmup=lines.get('warmup'), freeze=lines.get('freeze'))
-    given = {k: v for k, v in lines.items() if v is not None}
+def _own_recipe(name, **settings):
+    "The recipe called `name`, with the settings that were given in place of its own."
+    _check_options(**{k: settings.get(k) for k in ('epochs', 'size', 'P', 'K')})
+    _check_options(0, warmup=settings.get('warmup'), freeze=settings.get('freeze'))
+    given = {k: v for k, v in settings.items() if v is not None}
     # in place of a recipe's iterations
     in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
     return lookup(name, recipes, 'recipe').replace(**in_epochs, **given)

@@ -19,11 +19,11 @@ from .own_code import *
 # %% ../../nbs/study/02_rows.ipynb #aa7794c5
 @dataclass(frozen=True)
 class AblationRow:
-    "A line of an ablation table: what is trained, and what the paper reports for it."
+    "A row of an ablation table: what is trained, and what the paper reports for it."
     name:str # as the table calls it
     attention:object=None # callable `channels -> module`; None for the plain backbone
     stages:tuple=(4,) # stages after which it is put, in the paper's numbering
-    recipe:dict=field(default_factory=dict) # lines of the `Recipe` that differ from the study's
+    recipe:dict=field(default_factory=dict) # settings of the `Recipe` that differ from the study's
     paper:tuple=None # the paper's mAP, Rank-1, Rank-5 and mINP in percent
     hours:float=None # the paper's training time
 
@@ -42,14 +42,14 @@ class AblationTable:
 def full_recipe(self:AblationRow,
     recipe:Recipe # the study's
 )->Recipe:
-    "The study's recipe with this row's lines in place."
+    "The study's recipe with this row's settings in place."
     return recipe.replace(**self.recipe)
 
 @patch
 def changes(self:AblationRow,
     recipe:Recipe # the study's
-)->dict: # line of the recipe -> value
-    "The lines in which the row's recipe differs from the study's."
+)->dict: # setting of the recipe -> value
+    "The settings in which the row's recipe differs from the study's."
     return {k: v for k, v in sorted(self.recipe.items()) if v != getattr(recipe, k)}
 
 # %% ../../nbs/study/02_rows.ipynb #1377c04e
@@ -68,23 +68,23 @@ def label(self:AblationRow,
 def _plain(o): return json.loads(json.dumps(o))
 
 def _described(value):
-    "The value of a recipe's line as plain data; a loss of one's own with the checksums of its source."
+    "The value of a recipe's setting as plain data; a loss of one's own with the checksums of its source."
     code = own_code(value)
     return to_spec(value) | dict(code=code) if code else to_spec(value)
 
 # %% ../../nbs/study/02_rows.ipynb #31da0132
 def recipe_data(
     recipe:Recipe
-)->dict: # every line, as plain data
+)->dict: # every setting, as plain data
     "A recipe as plain data, from which a recipe with the same digests can be made."
     return {f.name: _described(getattr(recipe, f.name)) for f in fields(recipe)}
 
 def recipe_inputs(
     recipe:Recipe
-)->dict: # lines that are not at their default, but for the name
+)->dict: # settings that are not at their default, but for the name
     "What a recipe contributes to a digest, as plain data."
-    lines = [f for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default]
-    return _plain({f.name: _described(getattr(recipe, f.name)) for f in lines})
+    settings = [f for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default]
+    return _plain({f.name: _described(getattr(recipe, f.name)) for f in settings})
 
 # %% ../../nbs/study/02_rows.ipynb #76c23020
 @patch

@@ -72,7 +72,7 @@ def _stats_text(d): return f"mean {d['mean']} and deviation {d['std']}"
 
 # %% ../../nbs/train/06_learner.ipynb #75813452
 def _check_images(net, dls, pretrained, weights=None):
-    "Notes on `net` which images it is given; prints a remark where its weights were made for a different normalization."
+    "Notes on `net` which images it is given; prints a warning where its weights were made for a different normalization."
     fed = _fed(dls)
     made_for, whose, arguments = _made_for(net, weights)
     net.data_config = made_for | fed
@@ -82,8 +82,8 @@ def _check_images(net, dls, pretrained, weights=None):
           f"make the DataLoaders with `recipe.dls(df, {arguments})`.")
 
 # %% ../../nbs/train/06_learner.ipynb #aa977909
-def _ceil_remark(net, recipe):
-    "Prints a remark where the recipe's stem pooling was passed over, since the network has none."
+def _ceil_warning(net, recipe):
+    "Prints a warning where the recipe's stem pooling was passed over, since the network has none."
     if not getattr(getattr(net.body.net, 'maxpool', None), 'ceil_mode', False):
         print(f"Recipe {recipe.name!r} asks for `ceil_pool`, which is for the max pooling of a ResNet's stem; "
               f"{net.body.arch} has none and is left as it is.")
@@ -99,7 +99,7 @@ def _network(recipe, own, head, arch, n_ids, **kwargs):
     "The network that a recipe trains, with the parts in `own` in place of the recipe's."
     parts = recipe.head() | own
     net = reid_net(arch, n_ids, **kwargs, **parts)
-    if parts['ceil_pool'] == 'if_any': _ceil_remark(net, recipe)
+    if parts['ceil_pool'] == 'if_any': _ceil_warning(net, recipe)
     if head is not None: _replace_head(net, head, n_ids, own)
     return net
 
@@ -177,7 +177,7 @@ def fit_recipe(self:Learner,
     r, n_iter = self.recipe, len(self.dls.train)
     n_epoch = ifnone(n_epoch, r.epochs)
     warmup, freeze = r.iterations(n_iter)
-    if text := r.remark(n_iter, n_epoch): print(text)
+    if text := r.warning(n_iter, n_epoch): print(text)
     own = [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
     self.fit_warmup(n_epoch, ifnone(lr, r.lr), warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)
 

@@ -30,49 +30,54 @@ from .losses.combined import *
 from .schedule import *
 
 # %% ../../nbs/train/05_recipes.ipynb #7997869c
-def _line(default, doc): return field(default=default, metadata=dict(doc=doc))
+def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
 class Recipe:
-    "All choices around a network, as plain data; raises `ReIDError` for lines that contradict each other."
+    "All choices around a network, as plain data; raises `ReIDError` for settings that contradict each other."
     name:str
-    size:int|tuple = _line(256, "side of the input in pixels, or (height, width), reached by bicubic resizing "
+    # sampling
+    size:int|tuple = _setting(256, "side of the input in pixels, or (height, width), reached by bicubic resizing "
                                 "without regard to aspect")
-    P:int = _line(16, "identities per batch")
-    K:int = _line(4, "images per identity in a batch")
-    cams_first:bool = _line(True, "an identity's images in a batch come from different cameras where it has them "
+    P:int = _setting(16, "identities per batch")
+    K:int = _setting(4, "images per identity in a batch")
+    cams_first:bool = _setting(True, "an identity's images in a batch come from different cameras where it has them "
                                   "(balanced sampling)")
-    augmix:float = _line(0., "probability of AugMix")
-    autoaug:float = _line(0., "probability of an AutoAugment policy (ImageNet's)")
-    flip:float = _line(0., "probability of a horizontal flip")
-    pad:int = _line(0, "pixels of padding before a random crop back to size")
-    erase:float = _line(0., "probability of random erasing")
-    gem_p:float = _line(3., "exponent of the generalized-mean pooling at the start")
-    gem_learnable:bool = _line(True, "whether that exponent is trained")
-    ceil_pool:bool = _line(False, "the stem's max pooling rounds the map's size up and pads nothing")
-    id_loss:str = _line('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) "
+    # augmentation
+    augmix:float = _setting(0., "probability of AugMix")
+    autoaug:float = _setting(0., "probability of an AutoAugment policy (ImageNet's)")
+    flip:float = _setting(0., "probability of a horizontal flip")
+    pad:int = _setting(0, "pixels of padding before a random crop back to size")
+    erase:float = _setting(0., "probability of random erasing")
+    # network
+    gem_p:float = _setting(3., "exponent of the generalized-mean pooling at the start")
+    gem_learnable:bool = _setting(True, "whether that exponent is trained")
+    ceil_pool:bool = _setting(False, "the stem's max pooling rounds the map's size up and pads nothing")
+    # losses
+    id_loss:str = _setting('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) "
                                    "with a cosine one")
-    smoothing:float = _line(.1, "label smoothing of the identity loss")
-    smoothing_form:str = _line('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
-    metric_loss:object = _line('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a "
+    smoothing:float = _setting(.1, "label smoothing of the identity loss")
+    smoothing_form:str = _setting('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
+    metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a "
                                           "class of your own")
-    weighted_mining:bool = _line(False, "softmax-weighted triplets in place of the hardest ones")
-    margin:float|None = _line(None, "triplet margin; None for the soft margin log(1 + exp)")
-    metric_on:str = _line('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
-    id_weight:float = _line(1., "weight of the identity loss, lambda_1 of eq. 15")
-    metric_weight:float = _line(1., "weight of the metric loss, lambda_2 of eq. 15")
-    optimizer:str = _line('sgd', "'sgd' with momentum .9, or 'adam'")
-    lr:float = _line(3.5e-5, "base learning rate")
-    wd:float = _line(5e-4, "weight decay, added to the gradient, of norms and biases too")
-    warmup:float = _line(0., "epochs of linear warm-up from a tenth of the base rate")
-    warmup_iters:int = _line(0,
+    weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones")
+    margin:float|None = _setting(None, "triplet margin; None for the soft margin log(1 + exp)")
+    metric_on:str = _setting('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
+    id_weight:float = _setting(1., "weight of the identity loss, lambda_1 of eq. 15")
+    metric_weight:float = _setting(1., "weight of the metric loss, lambda_2 of eq. 15")
+    # optimizer and schedule
+    optimizer:str = _setting('sgd', "'sgd' with momentum .9, or 'adam'")
+    lr:float = _setting(3.5e-5, "base learning rate")
+    wd:float = _setting(5e-4, "weight decay, added to the gradient, of norms and biases too")
+    warmup:float = _setting(0., "epochs of linear warm-up from a tenth of the base rate")
+    warmup_iters:int = _setting(0,
                              "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
-    steps_at:tuple = _line((), "epochs at which the rate falls to a tenth; empty for the cosine")
-    cosine_delay:int = _line(0, "epochs before the cosine begins")
-    cosine_final:float = _line(0., "share of the base rate at which the cosine ends")
-    freeze:float = _line(0., "epochs during which the backbone, attention included, stays fixed")
-    freeze_iters:int = _line(0, "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
-    epochs:int = _line(60, "epochs")
+    steps_at:tuple = _setting((), "epochs at which the rate falls to a tenth; empty for the cosine")
+    cosine_delay:int = _setting(0, "epochs before the cosine begins")
+    cosine_final:float = _setting(0., "share of the base rate at which the cosine ends")
+    freeze:float = _setting(0., "epochs during which the backbone, attention included, stays fixed")
+    freeze_iters:int = _setting(0, "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
+    epochs:int = _setting(60, "epochs")
 
     def __post_init__(self):
         for k in ('size', 'steps_at'):               # JSON turns tuples into lists
@@ -93,10 +98,10 @@ class Recipe:
 # %% ../../nbs/train/05_recipes.ipynb #560ab971
 @patch
 def replace(self:Recipe,
-    **lines # new values, such as `epochs=10`
+    **settings # new values, such as `epochs=10`
 )->Recipe:
-    "The recipe with some lines changed; raises `TypeError` for a line that a recipe does not have."
-    return dataclasses.replace(self, **lines)
+    "The recipe with some settings changed; raises `TypeError` for a setting that a recipe does not have."
+    return dataclasses.replace(self, **settings)
 
 # %% ../../nbs/train/05_recipes.ipynb #9f0ae555
 def spec_text(
@@ -109,12 +114,12 @@ def spec_text(
 
 # %% ../../nbs/train/05_recipes.ipynb #c51b776b
 def _as_text(value):
-    "The value of a line for a table."
+    "The value of a setting for a table."
     if value is None: return 'none'
     if isinstance(value, float): return f'{value:g}'
     return spec_text(to_spec(value)) if callable(value) else str(value)
 
-def _line_row(f, recipes):
+def _setting_row(f, recipes):
     "One row of `recipe_table`; bold where the recipes differ."
     values = [_as_text(getattr(r, f.name)) for r in recipes]
     bold = '**' if len(set(values)) > 1 else ''
@@ -123,10 +128,10 @@ def _line_row(f, recipes):
 # %% ../../nbs/train/05_recipes.ipynb #e77441dc
 def recipe_table(
     *recipes # `Recipe`s
-)->str: # a Markdown table: one row per line, one column per recipe; lines in which they differ are bold
-    "Recipes next to each other, line by line, with what each line means."
-    columns = ['line', *(r.name for r in recipes), 'meaning']
-    return md_table(pd.DataFrame([_line_row(f, recipes) for f in fields(Recipe)[1:]], columns=columns))
+)->str: # a Markdown table: one row per setting, one column per recipe; settings in which they differ are bold
+    "Recipes next to each other, setting by setting, with what each setting means."
+    columns = ['setting', *(r.name for r in recipes), 'meaning']
+    return md_table(pd.DataFrame([_setting_row(f, recipes) for f in fields(Recipe)[1:]], columns=columns))
 
 @patch
 def _repr_markdown_(self:Recipe): return recipe_table(self)
@@ -159,25 +164,25 @@ def iterations(self:Recipe,
 
 # %% ../../nbs/train/05_recipes.ipynb #be01d922
 @patch
-def to_dict(self:Recipe)->dict: # line -> plain value, for JSON
+def to_dict(self:Recipe)->dict: # setting -> plain value, for JSON
     "The recipe as plain data; a loss of your own is described by its name and arguments."
     return {f.name: to_spec(getattr(self, f.name)) for f in fields(self)}
 
 # %% ../../nbs/train/05_recipes.ipynb #2debeba8
-def _renamed(lines):
-    "Lines of a recipe under their present names."
-    new = {k: v for k, v in lines.items() if k not in ('circle', 'metric', 'adam')}
-    if 'circle' in lines: new['id_loss'] = 'circle' if lines['circle'] else 'softmax'
-    if 'metric' in lines: new['metric_loss'] = lines['metric']
-    if 'adam' in lines: new['optimizer'] = 'adam' if lines['adam'] else 'sgd'
+def _renamed(settings):
+    "Settings of a recipe under their present names."
+    new = {k: v for k, v in settings.items() if k not in ('circle', 'metric', 'adam')}
+    if 'circle' in settings: new['id_loss'] = 'circle' if settings['circle'] else 'softmax'
+    if 'metric' in settings: new['metric_loss'] = settings['metric']
+    if 'adam' in settings: new['optimizer'] = 'adam' if settings['adam'] else 'sgd'
     return new
 
 @patch(cls_method=True)
 def from_dict(cls:Recipe,
-    lines:dict # what `to_dict` gave, now or in an earlier version: `study.json` and `model.json` hold it as `recipe`
+    settings:dict # what `to_dict` gave, now or in an earlier version: `study.json` and `model.json` hold it as `recipe`
 )->Recipe:
-    "The recipe of a record; raises `TypeError` for a line that a recipe does not have."
-    return cls(**_renamed(lines))
+    "The recipe of a record; raises `TypeError` for a setting that a recipe does not have."
+    return cls(**_renamed(settings))
 
 # %% ../../nbs/train/05_recipes.ipynb #dd641985
 _id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle=(CircleSoftmaxCE, CosineLinear))
@@ -185,9 +190,9 @@ _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similari
                       supcon=SupConLoss)
 
 @patch
-def _named(self:Recipe, line, options):
-    "What a line names among `options`; raises `ReIDError` with the names there are."
-    return lookup(getattr(self, line), options, line)
+def _named(self:Recipe, setting, options):
+    "What a setting names among `options`; raises `ReIDError` with the names there are."
+    return lookup(getattr(self, setting), options, setting)
 
 @patch
 def _make_metric_loss(self:Recipe):
@@ -255,7 +260,7 @@ def _misfits(self:Recipe, n_iter, n_epoch):
 
 # %% ../../nbs/train/05_recipes.ipynb #86531b94
 @patch
-def remark(self:Recipe,
+def warning(self:Recipe,
     n_iter:int, # iterations in an epoch
     n_epoch:int=None # epochs of the run; None for the recipe's
 )->str: # '' where the schedule fits
@@ -265,7 +270,7 @@ def remark(self:Recipe,
     if not found: return ''
     run = f"{_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}"
     return (f"Recipe {self.name!r} does not fit {run}: {'; '.join(found)}. "
-            "Train for longer, or change the recipe's lines `epochs`, `warmup`, `freeze`, `steps_at` or `cosine_delay` "
+            "Train for longer, or change the recipe's settings `epochs`, `warmup`, `freeze`, `steps_at` or `cosine_delay` "
             "(`recipe.replace(warmup=1)`; as a command, --epochs, --warmup or --freeze).")
 
 # %% ../../nbs/train/05_recipes.ipynb #74dadc9d
@@ -299,7 +304,7 @@ def dls(self:Recipe,
     **kwargs # in place of the recipe's choices
 ):
     "`DataLoaders` with the recipe's batches and augmentations; raises `DataError` as `reid_dls` does."
-    lines = ('size', 'P', 'K', 'cams_first', 'augmix', 'autoaug', 'flip', 'pad', 'erase')
-    own = {k: getattr(self, k) for k in lines}
+    settings = ('size', 'P', 'K', 'cams_first', 'augmix', 'autoaug', 'flip', 'pad', 'erase')
+    own = {k: getattr(self, k) for k in settings}
     if arch is not None or weights is not None: own['stats'] = _stats_of(arch, weights)
     return reid_dls(df, **{**own, **kwargs})
