@@ -142,21 +142,24 @@ def _write_all(path, spec, n_workers, progress):
         for job in bar(as_completed(jobs)): job.result()
     return [row for job in jobs for row in job.result()]
 
-# %% ../../nbs/synth/09_dataset.ipynb #d63644fa
+# %% ../../nbs/synth/09_dataset.ipynb #c8ca8476
+def _need(ok, msg):
+    if not ok: raise DataError(f'synth_uav: {msg}')
+
 def check_spec(spec:SynthSpec):
     "Raises a `DataError` that names the number that makes the set impossible."
-    def need(ok, msg):
-        if not ok: raise DataError(f'synth_uav: {msg}')
-    need(spec.n_ids >= 2, f'n_ids is {spec.n_ids}; telling identities apart takes at least 2.')
-    need(spec.n_imgs >= 2, f'n_imgs (--images) is {spec.n_imgs}; each identity needs at least 2 pictures, to be found again.')
-    need(spec.size >= 16, f'size is {spec.size} px; give at least 16.')
-    need(spec.n_cams >= 1, f'n_cams is {spec.n_cams}; give at least 2.')
-    need(0 <= spec.train_frac <= 1, f'train_frac is {spec.train_frac}; it is a share, from 0 to 1.')
-    need(spec.n_train == spec.n_ids or spec.n_cams >= 2,
-         f'n_cams is {spec.n_cams}; a query needs a positive from another camera: give at least 2, or train_frac=1.')
-    for name, (lo, hi), (a, b) in (('altitude', spec.altitude, (5, 500)), ('pitch', spec.pitch, (30, 90))):
-        need(a <= lo <= hi <= b, f'{name} is {(lo, hi)}; give a range (low, high) between {a} and {b}.')
-    need(1 <= spec.n_alike <= 8, f'n_alike is {spec.n_alike}; give 1 to 8.')
+    # long: one line per number of the recipe
+    _need(spec.n_ids >= 2, f'n_ids is {spec.n_ids}; telling identities apart takes at least 2.')
+    _need(spec.n_imgs >= 2, f'n_imgs is {spec.n_imgs}; each identity needs at least 2 pictures, to be found again.')
+    _need(spec.size >= 16, f'size is {spec.size} px; give at least 16.')
+    _need(spec.n_cams >= 1, f'n_cams is {spec.n_cams}; give at least 2.')
+    _need(0 <= spec.train_frac <= 1, f'train_frac is {spec.train_frac}; it is a share, from 0 to 1.')
+    _need(spec.n_train == spec.n_ids or spec.n_cams >= 2,
+          f'n_cams is {spec.n_cams}; a query needs a positive from another camera: give at least 2, or train_frac=1.')
+    for name, least, most in (('altitude', 5, 500), ('pitch', 30, 90)):
+        lo, hi = getattr(spec, name)
+        _need(least <= lo <= hi <= most, f'{name} is {(lo, hi)}; give a range (low, high) between {least} and {most}.')
+    _need(1 <= spec.n_alike <= 8, f'n_alike is {spec.n_alike}; give 1 to 8.')
 
 # %% ../../nbs/synth/09_dataset.ipynb #c3995863
 def _read_spec(file):

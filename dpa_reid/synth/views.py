@@ -102,8 +102,14 @@ def cams_of(
     most = min(n_cams, max(2, n_imgs//2), n_imgs)
     return rng.permutation(n_cams)[:int(rng.integers(min(2, most), most+1))].tolist()
 
-# %% ../../nbs/synth/07_views.ipynb #22823baa
+# %% ../../nbs/synth/07_views.ipynb #41afef4a
 def is_large(type): return BODIES[type].length > 5.6
+
+def _sample_scene(rng, seed, idt, flight):
+    "A scene of the flight into which the vehicle fits: its number and the number of a slot."
+    fits = [s for s in flight.scenes if SCENES[s] is not parking or not is_large(idt.type)] or [0]
+    n = int(rng.choice(fits))
+    return n, int(rng.integers(len(scene_for(seed, n).slots)))
 
 def sample_view(
     seed:int, # the set's seed
@@ -114,10 +120,8 @@ def sample_view(
     "Picture `i` of an identity: its place, viewpoint and light."
     rng = rng_for(seed, 'view', idt.pid, i)
     def u(lo, hi): return float(rng.uniform(lo, hi))
-    fits = [s for s in flight.scenes if SCENES[s] is not parking or not is_large(idt.type)] or [0]
-    n = int(rng.choice(fits))
+    n, slot = _sample_scene(rng, seed, idt, flight)
     scene = scene_for(seed, n)
-    slot = int(rng.integers(len(scene.slots)))
     x, y, h = scene.slots[slot]
     flip = 180*int(rng.integers(2)) if not scene.step else 0
     pos = (x+u(-1, 1)*scene.step+u(-.15, .15), y+u(-.2, .2))
