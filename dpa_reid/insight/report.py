@@ -182,7 +182,8 @@ def _map_section(e, columns, of):
 def write_report(
     evaluation:Evaluation,
     file, # HTML file to write; an existing one is replaced whole or not at all
-    other:Evaluation=None, # a baseline on the same queries, compared throughout: differences are `evaluation` minus `other`
+    # a baseline on the same queries, compared throughout: differences are `evaluation` minus `other`
+    other:Evaluation=None,
     title:str=None, # None for one made of the names
     queries:int=6, # ranking lists
     n:int=10, # hardest queries and confused pairs

@@ -71,7 +71,8 @@ PAINTS = dict(white=(232, 233, 230), silver=(176, 180, 184), grey=(98, 102, 107)
 PAINT_SHARES = np.array([.24, .17, .15, .14, .09, .09, .04, .03, .03, .02])
 
 # %% ../../nbs/synth/02_vehicles.ipynb #7e7b0b20
-BRIGHT = dict(white=(235, 235, 235), black=(25, 25, 27), red=(196, 32, 34), orange=(232, 120, 28), yellow=(236, 204, 48),
+BRIGHT = dict(white=(235, 235, 235), black=(25, 25, 27), red=(196, 32, 34), orange=(232, 120, 28),
+              yellow=(236, 204, 48),
               green=(44, 140, 70), cyan=(60, 176, 204), blue=(36, 76, 180), pink=(222, 110, 160))
 TRIM, RUBBER, WINDOW, CHROME = (38, 38, 41), (24, 24, 25), (26, 33, 42), (182, 184, 188)
 FACTORY = {**PAINTS, **BRIGHT, 'chrome': CHROME, 'trim': TRIM, 'glass': WINDOW, 'wood': (150, 112, 70),
