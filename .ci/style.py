@@ -1,4 +1,4 @@
-"""The style of the house, counted: what `.ci/check.py` compares with `.ci/style.json` and `.ci/names.txt`, and `.ci/measure.py` prints.
+"""The style of the library, counted: what `.ci/check.py` compares with `.ci/style.json` and `.ci/names.txt`, and `.ci/measure.py` prints.
 
 The rules are those of fast.ai's `chkstyle` (package fastaistyle) that this library keeps. The package itself needs
 fastcore 2, which nbdev 2 cannot run with, so the few rules are counted here.
@@ -124,7 +124,7 @@ def write_style(): counts_file.write_text(json.dumps(all_counts(), indent=1) + '
 
 def check_style():
     "No file has more against the rules of style than `.ci/style.json` allows; the numbers may only fall."
-    if not counts_file.exists(): return []          # nothing has been written yet: `--write-style`
+    if not counts_file.exists(): return ['.ci/style.json is missing: run `python .ci/check.py --write-style` and commit']
     allowed = json.loads(counts_file.read_text(encoding='utf-8'))
     over = [(name, rule, n, allowed.get(name, {}).get(rule, 0)) for name, c in all_counts().items() for rule, n in c.items()]
     return [f'{name}: {n} {rule}, {most} allowed' for name, rule, n, most in over if n > most]
@@ -150,7 +150,7 @@ def write_names(): names_file.write_text('\n'.join(public_names()) + '\n', encod
 
 def check_names():
     "The public names are those of `.ci/names.txt`, none a common word, no two alike but for their case."
-    if not names_file.exists(): return []           # nothing has been written yet: `--write-names`
+    if not names_file.exists(): return ['.ci/names.txt is missing: run `python .ci/check.py --write-names` and commit']
     now, noted = set(public_names()), set(names_file.read_text(encoding='utf-8').split())
     bad = [f'{n} is public and not in .ci/names.txt' for n in sorted(now - noted)]
     bad += [f'{n} is in .ci/names.txt and no longer public' for n in sorted(noted - now)]

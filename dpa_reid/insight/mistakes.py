@@ -169,6 +169,7 @@ def plot_confusions(
     rows = []
     for p in d.itertuples():
         i, at = _worst_case(r, p.pid, p.confused_with, images)
-        text = f"{p.pid} taken for {p.confused_with} in {p.n_queries} of {p.of} queries; on average {p.n_closer:.1f} images of {p.confused_with} before a positive"
+        text = f"{p.pid} taken for {p.confused_with} in {p.n_queries} of {p.of} queries; "
+        text += f"on average {p.n_closer:.1f} images of {p.confused_with} before a positive"
         rows.append(_captioned(text, draw_ranking(r.queries.iloc[i], r.gallery.iloc[at], size)))
     return _stack(rows) if rows else None
