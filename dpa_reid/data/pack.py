@@ -170,7 +170,7 @@ def _load(file):
     except DataError: raise
     # a damaged or foreign file may raise anything at all
     except Exception as e:
-        raise DataError(f"{file}: is no pack, or not all of one ({type(e).__name__}, {file.stat().st_size:,} bytes). "
+        raise DataError(f"{file}: is not a complete pack ({type(e).__name__}, {file.stat().st_size:,} bytes). "
                         "Copy it again, or write it again with `pack_images`.") from e
 
 # %% ../../nbs/data/07_pack.ipynb #f908c0db

@@ -185,7 +185,7 @@ def randomize_weights(
 )->nn.Module: # a copy in evaluation mode
     "A copy of `net` with new weights: Kaiming's distribution, norms as at the start, biases zero, single numbers as they are; `ModelError` for a part that `net` does not have."
     if any(p not in set(net.modules()) for p in parts or ()):
-        raise ModelError("One of `parts` is no module of this network: take them from it, such as `net.head` or "
+        raise ModelError("One of `parts` is not a module of this network: take them from it, such as `net.head` or "
                          "`net.body.stage(5)`.")
     twin, g = copy.deepcopy(net).eval(), torch.Generator().manual_seed(seed)
     new = {m for p in ([net] if parts is None else parts) for m in p.modules()}

@@ -103,7 +103,7 @@ class DpAVariant(DpA):
         **kwargs # for `DpA`
     ):
         if without not in (None, 'avg', 'soft', 'gem', 'min'):
-            raise ModelError(f"without={without!r} is no pooling of this module: choose 'avg', 'soft', 'gem' or 'min'.")
+            raise ModelError(f"without={without!r} is not a pooling of this module: choose 'avg', 'soft', 'gem' or 'min'.")
         if fusion not in _fusions:
             raise ModelError(f"fusion={fusion!r} is not known: choose one of {', '.join(_fusions)}.")
         super().__init__(nf, cpa=partial(CpA, n_kernels=n_kernels), spa=partial(SpA, n_kernels=n_kernels), **kwargs)

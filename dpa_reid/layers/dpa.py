@@ -35,7 +35,7 @@ _spa = dict(paper=dict(soft=SoftPool, gem=GeM, n_kernels=4), released=dict(soft=
 def _parts(table, variant, **kw):
     "The parts of `variant` with those of `kw` that are not None in their place; `ModelError` for an unknown variant."
     if variant not in table:
-        raise ModelError(f"variant={variant!r} is no reading of the module. Choose 'paper' (the equations) or "
+        raise ModelError(f"variant={variant!r} is not a reading of the module. Choose 'paper' (the equations) or "
                          "'released' (the authors' code).")
     return table[variant] | {k: v for k, v in kw.items() if v is not None}
 

@@ -56,7 +56,7 @@ class GeM(_Pool):
     ):
         super().__init__(dim, keepdim)
         if not p > 0:
-            raise ModelError(f"GeM: p={p} has no generalized mean that lies between mean and maximum. Give a "
+            raise ModelError(f"GeM: p={p} has no generalized mean between mean and maximum. Give a "
                              "positive exponent, such as 3.")
         self.p, self.eps = nn.Parameter(torch.tensor([float(p)])) if learnable else float(p), eps
     def forward(self, x):

@@ -201,7 +201,7 @@ def _check_stage(body, k):
     s = body.stages[k]
     if s.name in body.attention: raise ModelError(f"{body.arch}: there is attention after stage {k} already.")
     if not _all_through(body.net, s.module):
-        raise ModelError(f"{body.arch}: what timm names as stage {k} ({s.module}) is one branch beside others, so "
+        raise ModelError(f"{body.arch}: what timm names as stage {k} ({s.module}) is one of several branches, so "
                          "attention there would not see the map. Choose another of the stages "
                          f"{list(body.stages)}, or another architecture.")
 

@@ -39,7 +39,7 @@ def known_layers()->dict: # dotted name -> class
 def _known_layer(name):
     known = known_layers()
     if isinstance(name, str) and name in known: return known[name]
-    raise ModelError(f"the description names {str(name)[:100]!r}, which is no layer of dpa_reid, timm.layers or "
+    raise ModelError(f"the description names {str(name)[:100]!r}, which is not a layer of dpa_reid, timm.layers or "
                      "torch.nn, "
                      "and is not imported. If it is yours, pass it to the loader (`arch=`, `attention=`, `pool=` or "
                      "`classifier=`).")
@@ -141,9 +141,9 @@ def _why_no_model(folder):
     if not folder.exists():
         return "there is no such folder. Give a model folder, as `dpa_train`, `dpa_demo` and `Learner.save_model` write it."
     if (folder/'checkpoint.pth').exists():
-        return ("holds a training that is not finished. Give its `dpa_train` command again, which goes on from its last "
+        return ("holds a training that is not finished. Give its `dpa_train` command again, which continues from its last "
                 "epoch.")
-    return "holds no model.json, so it is no model folder. `dpa_train` and `save_net` write them."
+    return "holds no model.json, so it is not a model folder. `dpa_train` writes one."
 
 # %% ../../nbs/models/04_folder.ipynb #124c4a5d
 def read_meta(
@@ -230,7 +230,7 @@ def _check_fit(config, overrides, blanks, where):
                          "Save or copy the folder again.")
     n_extra = sum(b.numel() for k, b in net.named_buffers() if k not in expected)
     if n_extra > 10**8:
-        raise ModelError(f"{where} does not hold the {n_extra} numbers that its description asks for beside the "
+        raise ModelError(f"{where} does not hold the {n_extra} numbers that its description requires in addition to the "
                          "weights.")
 
 # %% ../../nbs/models/04_folder.ipynb #69ecdd9c

@@ -48,7 +48,7 @@ def _read_file(path):
         if path.suffix == '.safetensors': return load_file(path)
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as e:
-        raise ModelError(f"{path}: holds more than tensors, and reading it would run code of whoever wrote it. Save "
+        raise ModelError(f"{path}: holds more than tensors, and reading it would run any code in it. Save "
                          "only its state dict, best as safetensors.") from e
     except Exception as e:
         raise ModelError(f"{path}: cannot be read as safetensors or as a torch file ({type(e).__name__}); it may be "

@@ -10,9 +10,9 @@ __all__ = ['FEW_IDENTITIES', 'query_values', 'cmc_measures', 'query_clusters', '
 import numpy as np
 import pandas as pd
 from scipy import stats
-from torch import Tensor
 from ..core import *
 from .metrics import hit_at_k
+from .points import as_array
 
 # %% ../../nbs/scores/07_bootstrap.ipynb #36e3fef3
 def query_values(
@@ -34,8 +34,6 @@ def cmc_measures(s):
     return {k: hit_at_k(k) for k in range(1, len(s.cmc)+1)}
 
 # %% ../../nbs/scores/07_bootstrap.ipynb #c5b280e3
-def _array(x): return x.detach().as_subclass(Tensor).cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-
 def query_clusters(
     s, # `RetrievalScores`
     clusters=None # a label per query (all or the kept ones), or a function: scores -> labels; None for the identities
@@ -45,7 +43,7 @@ def query_clusters(
     if given is None:
         raise ReIDError("These scores do not say which identity each query shows: evaluate again, or pass clusters=, "
                         "one label per query.")
-    g = _array(given)
+    g = as_array(given)
     if len(g) == len(s.valid) != len(s.ap): g = g[s.valid]
     if g.shape == (len(s.ap),): return g
     raise ReIDError(f"There are {len(s.ap)} scored queries of {len(s.valid)} and clusters of shape {g.shape}: "

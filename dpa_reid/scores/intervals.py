@@ -121,6 +121,7 @@ def _one_run(s, level, n_boot, seed, measures, clusters):
 
 # %% ../../nbs/scores/09_intervals.ipynb #15112b12
 def unlike_error(A, B, what):
+    "The `ReIDError` for runs `A` and `B` that differ in `what`."
     return ReIDError(f"{A} and {B} differ in {what}, so their scores cannot be compared: evaluate both on the same "
                      "gallery with the same options.")
 

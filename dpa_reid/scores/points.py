@@ -92,7 +92,9 @@ def point_pair(q, g, metric):
     return Points(q, 'query', metric, like=g), g
 
 # %% ../../nbs/scores/00_points.ipynb #b619305a
-def as_array(v): return v.detach().as_subclass(Tensor).cpu().numpy() if isinstance(v, Tensor) else np.asarray(v)
+def as_array(v):
+    "A tensor or any array-like as a NumPy array."
+    return v.detach().as_subclass(Tensor).cpu().numpy() if isinstance(v, Tensor) else np.asarray(v)
 
 def _check_labels(q, g, what, nq, ng):
     "Raises `ReIDError` for wrong lengths, and for text on one side and numbers on the other."

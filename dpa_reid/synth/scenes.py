@@ -62,7 +62,9 @@ class Scene:
     large:bool # do long vehicles fit?
     step:float=0. # vehicles may move along x by this much, m
 
-def as_image(a): return Image.fromarray(a.clip(0, 255).astype(np.uint8))
+def as_image(a):
+    "Numbers from 0 to 255 as a picture."
+    return Image.fromarray(a.clip(0, 255).astype(np.uint8))
 
 class Ground:
     "A canvas in meters: north up, the origin in the middle."

@@ -103,7 +103,9 @@ def cams_of(
     return rng.permutation(n_cams)[:int(rng.integers(min(2, most), most+1))].tolist()
 
 # %% ../../nbs/synth/07_views.ipynb #41afef4a
-def is_large(type): return BODIES[type].length > 5.6
+def is_large(type):
+    "Whether a vehicle of this type is longer than 5.6 m."
+    return BODIES[type].length > 5.6
 
 def _sample_scene(rng, seed, idt, flight):
     "A scene of the flight into which the vehicle fits: its number and the number of a slot."
