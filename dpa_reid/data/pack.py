@@ -143,17 +143,21 @@ def _content(file):
     return _Content(o['images'], df, dict(o['meta']), {str(p): i for i, p in enumerate(df.path)}, sources)
 
 # %% ../../nbs/data/07_pack.ipynb #5df05bd7
-def _check_content(file, c):
-    "Raises `DataError` where the parts of a pack do not fit together; may raise anything for a file that is not a pack."
-    kind, size, n = c.meta['kind'], list(c.meta['size']), c.meta['count']
-    if not isinstance(kind, str) or not isinstance(c.meta['versions'], dict): raise TypeError("record")
+def _check_record(file, meta):
+    "Raises `DataError` for a record of another version; may raise anything for a file that is not a pack."
+    kind = meta['kind']
+    if not isinstance(kind, str) or not isinstance(meta['versions'], dict): raise TypeError("record")
     if kind != _kind:
         raise DataError(f"{file}: is a {kind[:60]!r} and this library reads a {_kind!r}. Write it again with "
                         "`pack_images`.")
-    if not all(type(x) is int and x > 0 for x in (*size, n)): raise TypeError("sizes")
-    if not isinstance(c.meta['sha256'], str) or not isinstance(c.meta.get('dataset'), str | None):
+    if not all(type(x) is int and x > 0 for x in (*meta['size'], meta['count'])): raise TypeError("sizes")
+    if not isinstance(meta['sha256'], str) or not isinstance(meta.get('dataset'), str | None):
         raise TypeError("record")
-    x = c.images
+
+def _check_content(file, c):
+    "Raises `DataError` where the parts of a pack do not fit together; may raise anything for a file that is not a pack."
+    _check_record(file, c.meta)
+    size, n, x = list(c.meta['size']), c.meta['count'], c.images
     whole = x.layout == torch.strided and x.device.type == 'cpu' and x.dtype == torch.uint8 and x.is_contiguous()
     if not whole or list(x.shape) != [n, 3, *size] or len(c.manifest) != n or len(c.sources or range(n)) != n:
         raise DataError(f"{file}: announces {n} images of {size} and holds {tuple(x.shape)} with {len(c.manifest)} rows. "

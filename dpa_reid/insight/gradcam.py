@@ -118,9 +118,7 @@ def heat_grid(
 ):
     "A figure like the paper's Figure 4, a row per image and a column per network; raises `ReIDError` where `masks` do not fit the images."
     import matplotlib.pyplot as plt
-    if masks is not None and masks.shape != ims[:, 0].shape:
-        raise ReIDError(f"The masks are {tuple(masks.shape)} and the images {tuple(ims.shape)}: give one mask an "
-                        "image, of its height and width.")
+    if masks is not None: _check_masks(masks, ims)
     wide = min(cols or len(maps), len(maps))
     names = list(maps)
     lines = [(i, names[k:k+wide]) for k in range(0, len(names), wide) for i in range(len(ims))]
@@ -128,8 +126,8 @@ def heat_grid(
                             squeeze=False)
     for ax in axs.flat: ax.axis('off')
     for row, (i, line) in zip(axs, lines):
-        pics = [('image', overlay(ims[i], torch.zeros(ims.shape[-2:])))] + [(n,
-            overlay(ims[i], maps[n][i], **kwargs)) for n in line]
+        pics = [('image', overlay(ims[i], torch.zeros(ims.shape[-2:])))]
+        pics += [(n, overlay(ims[i], maps[n][i], **kwargs)) for n in line]
         for ax, (name, pic) in zip(row, pics):
             ax.imshow(pic)
             if i == 0: ax.set_title(name, fontsize=8)
@@ -137,6 +135,12 @@ def heat_grid(
     fig.suptitle(title, fontsize=9)
     fig.tight_layout(pad=.2, rect=(0, 0, 1, 1 - .08*bool(title)/fig.get_figheight()))
     return fig
+
+def _check_masks(masks, ims):
+    "Raises `ReIDError` where `masks` do not fit the images."
+    if masks.shape == ims[:, 0].shape: return
+    raise ReIDError(f"The masks are {tuple(masks.shape)} and the images {tuple(ims.shape)}: give one mask per image, of "
+                    "its height and width.")
 
 def _outline(axs, mask):
     "Draws the border of `mask` (H, W) on each of `axs`; a mask that is empty or full has none."

@@ -293,6 +293,7 @@ def compare_scores(
     clusters=None
 )->Comparison: # differences B - A with intervals and p-values
     "Paired comparison of two models: for one run each, BCa bootstrap and sign flips over identities; for several, t intervals and tests over identities, repeats and seeds. Raises `ReIDError` when the queries differ."
+    # long: one line per column of the table, in order
     check_rounds(level, n_boot)
     if names[0] == names[1]: raise ReIDError(f"Both models are called {names[0]!r}: give them different names=.")
     a, b = _pair(a, b, names)
