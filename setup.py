@@ -14,6 +14,7 @@ setup(
     long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research', 'Framework :: Jupyter', 'Programming Language :: Python :: 3'],
     packages=find_packages(include=['dpa_reid', 'dpa_reid.*']), python_requires=f">={cfg['min_python']}",
-    install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split()},
+    install_requires=cfg['requirements'].split(),
+    extras_require={extra: cfg[f'{extra}_requirements'].split() for extra in ('weights', 'dev')},
     entry_points={'console_scripts': cfg['console_scripts'].split()}, zip_safe=False,
 )

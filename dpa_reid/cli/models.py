@@ -9,13 +9,15 @@ __all__ = ['attentions', 'recipes', 'comparison_table', 'dpa_eval', 'dpa_train',
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #93ab5316
+# %% ../../nbs/cli/03_models.ipynb #f472a9be
 import json, sys, time
 from functools import partial
 from pathlib import Path
 import torch
+from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
+from ..layers.pooling import *
 from ..synth.dataset import synth_uav
 from ..layers.dpa import DpA
 from ..layers.attention import *
@@ -54,10 +56,10 @@ def _print_result(result, why, other=None):
     print(f'{line}\n\n{result}\n')
     for note in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals().notes]: print(note)
 
-# %% ../../nbs/cli/03_models.ipynb #bc93f29c
-def _folder_name(images, protocol, split, against, ranking):
+# %% ../../nbs/cli/03_models.ipynb #2a64197d
+def _folder_name(images, protocol, split, against, ranking, size=None, pool=None):
     "A name that differs where anything asked for differs, such as `vru-small-rerank`."
-    how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v]
+    how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v] + [size and f'{size}px', pool]
     rule = Path(split).stem if split else protocol
     return '-'.join(filter(None,
                            [images.name, rule if rule != 'auto' else None, *how,
@@ -86,22 +88,28 @@ def _check_folder(out, settings):
     raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another "
                     "--out, or remove that folder.")
 
-# %% ../../nbs/cli/03_models.ipynb #03140ff4
-def _eval_settings(images, protocol, ranking, against):
-    "What decides the scores apart from the model, as plain data."
+# %% ../../nbs/cli/03_models.ipynb #d5c8bc37
+def _eval_settings(images, protocol, ranking, model, other):
+    "What decides the scores apart from the model, as plain data; the images' size where it is not the model's own."
     tested = protocol.split(images.df).test
     settings = dict(data=images.checksum(tested, protocol.junk), protocol=protocol.describe(), ranking=ranking)
-    if against: settings['against'] = read_meta(against)['sha256']
+    if other: settings['against'] = other.meta['sha256']
+    if list(model.size) != _own_size(model): settings['size'] = list(model.size)
     return settings
+
+def _own_size(model):
+    "Height and width of the images that a model was saved with; None where it was not trained."
+    size = model.meta.get('size')
+    return size and list(to_2tuple(size))
 
 def _eval_folder(out, model, name, settings):
     "The folder for the scores; one that was named notes the model in `settings` too. Raises `ReIDError` as `_check_folder` does."
-    if not out: return Path(_default_folder(Path(model)/'eval'/name, settings))
-    settings['model'] = read_meta(model)['sha256']
+    if not out: return Path(_default_folder(model.home/'eval'/name, settings))
+    settings['model'] = model.meta['sha256']
     _check_folder(out, settings)
     return Path(out)
 
-# %% ../../nbs/cli/03_models.ipynb #f4350e2a
+# %% ../../nbs/cli/03_models.ipynb #442e2993
 def _check_other(model, against):
     "Raises `ReIDError` where a model is to be compared with itself."
     if against and Path(against).resolve() == Path(model).resolve():
@@ -111,6 +119,10 @@ def _model_names(model, against):
     "What two models are called: by the names of their folders, by their paths where these are equal; None for a model that is not given."
     names = [m and Path(m).name for m in (model, against)]
     return [str(model), str(against)] if names[0] == names[1] else names
+
+def _pooling(name):
+    "The pooling called `name`; None for the usual one."
+    return name and lookup(name, dict(gem=GeM, average=GlobalAvgPool), 'pool')
 
 # %% ../../nbs/cli/03_models.ipynb #637ca853
 def comparison_table(
@@ -129,11 +141,9 @@ def _compare(result, other):
     print(f'\n{comparison_table(c)}\n\n{c.summary()}', *notes, sep='\n')
     return {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}
 
-# %% ../../nbs/cli/03_models.ipynb #237a4a64
-def _submit(file, model, images, own, bs, workers):
+# %% ../../nbs/cli/03_models.ipynb #2ff014bd
+def _submit(file, embedder, images):
     "Embed a hidden test and write its rankings for the server."
-    embedder = Embedder.load(model, own, load_image=images.load_image, bs=bs, num_workers=workers,
-                             progress=is_interactive())
     embeddings = embedder(hidden_test(images.df))
     submit_hidden(file, embeddings)
     n = embeddings.rows.split.value_counts()
@@ -145,10 +155,11 @@ def _print_files(out, report, repeats):
     pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
     if repeats > 1: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the first repeat.")
 
-# %% ../../nbs/cli/03_models.ipynb #28e5a91b
+# %% ../../nbs/cli/03_models.ipynb #8c3f7337
 @command
 def dpa_eval(
-    model:str='models/demo', # model folder, as `dpa_train` and `dpa_demo` write it
+    # model folder, as `dpa_train` and `dpa_demo` write it; or timm:ARCHITECTURE, which ImageNet alone has trained
+    model:str='models/demo',
     data:str=None, # a CSV, a data set's folder or a pack
     # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked
     out:str=None,
@@ -165,24 +176,28 @@ def dpa_eval(
     submission:str=None, # for VRAI, whose test identities are hidden: write this file for its server, and nothing else
     report:bool=False, # write report.html too
     queries:int=6, # ranking lists to draw
+    size:int=None, # side of the images in pixels; by default that which the model was trained with
+    pool:str=None, # of timm:ARCHITECTURE: gem or average
     bs:int=64, # images at a time
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
 ): # long: the options in the order in which they are used
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, one row per query."
     _check_options(0, workers=workers, expand=expand)
-    _check_options(queries=queries, bs=bs)
+    _check_options(queries=queries, bs=bs, size=size)
     how, own = ranking_options(rerank, expand, alpha, camaware), import_object(module) if module else None
     images, workers, t = open_images(data, test), loader_workers(workers), time.time()
-    if submission: return _submit(submission, model, images, own, bs, workers)
+    reading = dict(load_image=images.load_image, bs=bs, num_workers=workers, progress=is_interactive())
+    def opened(m, name=None):
+        named = {'name': name} if name else {}
+        return m and open_model(m, own, _pooling(pool), **({'size': size} if size else {}), **named, **reading)
+    if submission: return _submit(submission, opened(model), images)
     _check_other(model, against)
     rule, why = pick_protocol(protocol, images, split)
-    settings = _eval_settings(images, rule, how, against)
-    out = _eval_folder(out, model, _folder_name(images, protocol, split, against, how), settings)
-    def scored(m, name):
-        return m and evaluate_model(m, images, rule, own, how, allow_seen, name=name, bs=bs, num_workers=workers,
-                                    progress=is_interactive())
-    result, other = map(scored, (model, against), _model_names(model, against))
+    models = list(map(opened, (model, against), _model_names(model, against)))
+    settings = _eval_settings(images, rule, how, *models)
+    out = _eval_folder(out, models[0], _folder_name(images, protocol, split, against, how, size, pool), settings)
+    result, other = (m and evaluate_model(m, images, rule, ranking=how, allow_seen=allow_seen) for m in models)
     _print_result(result, why, other)
     compared = other and _compare(result, other)
     source = dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out'])

@@ -205,7 +205,7 @@ def _own_attention(folder, attention):
     # the same class under the name of another module
     return partial(attention, *from_spec(spec.get('args', [])), **from_spec(spec.get('kwargs', {})))
 
-# %% ../../nbs/train/08_embed.ipynb #8829f63e
+# %% ../../nbs/train/08_embed.ipynb #48ff2a8b
 @patch(cls_method=True)
 def load(cls:Embedder,
     folder, # a model folder
@@ -219,7 +219,22 @@ def load(cls:Embedder,
     if absent:
         raise ModelError(f"{folder}: model.json does not say the {' and '.join(absent)} of its images. "
                          "Save it with `learn.save_model`, or give `save_net` these.")
-    self = cls(net, meta['size'], meta['mean'], meta['std'],
-               **{'cache': Path(folder)/'cache', 'name': Path(folder).name, **kwargs})
+    images = {k: meta[k] for k in ('size', 'mean', 'std')}
+    self = cls(net, **{**images, 'cache': Path(folder)/'cache', 'name': Path(folder).name, **kwargs})
     self.meta = meta
+    return self
+
+# %% ../../nbs/train/08_embed.ipynb #97e7c376
+@patch(cls_method=True)
+def untrained(cls:Embedder,
+    arch, # a timm architecture, or what else `make_body` takes
+    pool=None, # `() -> module`, feature map to vector; None as in `reid_net`
+    weights=None, # a local file of timm's weights, in place of a download
+    device=None, # None for fastai's default
+    **kwargs # for `Embedder`, such as `size`
+)->Embedder:
+    "The embedder of an architecture with its ImageNet weights, without any training on vehicles; raises `ModelError` as `reid_net` does."
+    net = reid_net(arch, 1, weights=weights, pool=pool).to(device or default_device()).eval()
+    self = cls(net, **{'name': str(net.config['arch']), **kwargs})
+    self.meta = dict(network=net.config, sha256=net_fingerprint(net), untrained=True)
     return self
