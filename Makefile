@@ -2,7 +2,7 @@
 # make test   install with the developers' tools, then run every notebook and every check
 # make clean  remove the environment
 #
-# PIP_ARGS goes to every `pip install`. On Linux without a GPU, PyTorch without CUDA takes 1.5 GB in place of 6.5:
+# PIP_ARGS goes to every `pip install`. On Linux without a GPU, PyTorch without CUDA takes about 2 GB in place of 6.5:
 #   make demo PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
 PYTHON   ?= python3
 VENV     ?= .venv

@@ -190,7 +190,7 @@ def _junk_text(junk):
             "of its ranking "
             "and count neither as right nor as wrong.")
 
-# %% ../../nbs/data/02_protocol.ipynb #01b1f053
+# %% ../../nbs/data/02_protocol.ipynb #fcc6e7f0
 @patch
 def describe(self:Protocol)->str: # a paragraph
     "The protocol in words, fit for a paper's appendix."
@@ -200,8 +200,9 @@ def describe(self:Protocol)->str: # a paragraph
         parts.append(f"A draw depends on the seed ({self.seed}), its number, the names of the identities and the "
                      "order of each "
                      "identity's file names, and on nothing else.")
-    if self.n_repeats > 1:
-        parts.append(f"Scores are means over {self.n_repeats} draws, with the standard deviation between draws (n - "
+    n_draws = self.n_repeats//getattr(self.rule, 'n_folds', 1)                  # the folds together are one
+    if n_draws > 1:
+        parts.append(f"Scores are means over {n_draws} draws, with the standard deviation between draws (n - "
                      "1 in the denominator).")
     elif not self.rule.random: parts.append("Nothing is drawn at random.")
     return ' '.join(parts)

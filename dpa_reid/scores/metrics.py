@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['retrieval_measures', 'paired_measures', 'RetrievalScores', 'hit_at_k', 'plain_labels', 'plot_cmc',
-           'evaluate_retrieval']
+           'evaluate_retrieval', 'pool_scores']
 
 # %% ../../nbs/scores/04_metrics.ipynb #79607624
 from dataclasses import dataclass
@@ -296,3 +296,26 @@ def _given_ranks(distances, labels):
         bins += torch.arange(b, device=d.device)[:, None]*n_bins
         count = torch.bincount(bins.flatten(), minlength=b*n_bins).view(b, n_bins)[:, :-1]
         yield rows, count.cumsum(1) + torch.arange(1, n_bins, device=d.device), n
+
+# %% ../../nbs/scores/04_metrics.ipynb #204d1d1b
+def pool_scores(
+    parts # `RetrievalScores` of different queries, such as those of each fold
+)->RetrievalScores:
+    "The scores of all parts together, over all queries; raises `ReIDError` for parts that were scored by different rules."
+    first = parts[0]
+    if (what := next(filter(None, (first.unlike(s, gallery=False) for s in parts)), '')):
+        raise ReIDError(f"The parts differ in {what}, so they are not one test. Score all in the same way.")
+    def join(name): return np.concatenate([np.asarray(getattr(s, name)) for s in parts])
+    ap, inp, first_hit = join('ap'), join('inp'), join('first_hit')
+    cmc = (first_hit[:, None] <= np.arange(1, len(first.cmc)+1)).mean(0)
+    pids = None if any(s.pids is None for s in parts) else join('pids')
+    return RetrievalScores(float(ap.mean()), cmc, float(inp.mean()), ap, inp, first_hit,
+                           sum(s.n_skipped for s in parts), join('valid'), pids, _pooled_setting(parts))
+
+# %% ../../nbs/scores/04_metrics.ipynb #7f580d19
+def _pooled_setting(parts):
+    "What was scored in all parts; None where that is unknown of one."
+    settings = [s.setting for s in parts]
+    if None in settings: return None
+    marks = {k: sha256_of([s[k] for s in settings])[:16] for k in ('gallery', 'junk')}
+    return settings[0] | marks | dict(n_gallery=[s['n_gallery'] for s in settings])

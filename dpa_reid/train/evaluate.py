@@ -95,18 +95,26 @@ def evaluate(
     return Evaluation(embeddings, splits, repeats, how,
                       protocol if isinstance(protocol, Protocol) else None, metric, name)
 
-# %% ../../nbs/train/09_evaluate.ipynb #8000d7c9
+# %% ../../nbs/train/09_evaluate.ipynb #385f49c5
+@patch(as_prop=True)
+def scores(self:Evaluation)->list: # of `RetrievalScores`
+    "The scores of each repeat, with the folds of one cross-validation pooled; `repeats` has them one by one."
+    k = getattr(self.protocol and self.protocol.rule, 'n_folds', 1)
+    if k == 1: return self.repeats
+    return [pool_scores(self.repeats[i:i+k]) for i in range(0, len(self.repeats), k)]
+
+# %% ../../nbs/train/09_evaluate.ipynb #b4abb231
 @patch(as_prop=True)
 def table(self:Evaluation)->pd.DataFrame: # one row per repeat
     "Each measure of `retrieval_measures`, in [0, 1], and the number of skipped queries."
-    rows = [{**{m: f(s).mean() for m, f in retrieval_measures.items()}, 'skipped': s.n_skipped} for s in self.repeats]
+    rows = [{**{m: f(s).mean() for m, f in retrieval_measures.items()}, 'skipped': s.n_skipped} for s in self.scores]
     return pd.DataFrame(rows).rename_axis('repeat')
 
-# %% ../../nbs/train/09_evaluate.ipynb #48ac71e4
+# %% ../../nbs/train/09_evaluate.ipynb #cbe9c200
 @patch(as_prop=True)
 def _runs(self:Evaluation):
     "What intervals and comparisons are made of: the scores, or all repeats of one training."
-    return self.repeats[0] if len(self.repeats) == 1 else [self.repeats]
+    return self.scores[0] if len(self.scores) == 1 else [self.scores]
 
 # %% ../../nbs/train/09_evaluate.ipynb #0ffd7c73
 @patch
@@ -267,13 +275,13 @@ def verification(self:Evaluation)->dict:
     try: return score_split(self.embeddings, self.splits[0], tpr_at_fpr, self.metric, **self.ranking).to_dict()
     except ReIDError as e: return dict(notes=[str(e)])
 
-# %% ../../nbs/train/09_evaluate.ipynb #014d1aee
+# %% ../../nbs/train/09_evaluate.ipynb #6aab4ed0
 @patch
 def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for `json.dump`
     "The scores and all that decided them."
     rows, options = self.splits[0].test, inspect.signature(k_reciprocal).parameters
     k = {n: options[n].default for n in ('k1', 'k2', 'lam')} if self.ranking['rerank'] else {}
-    return dict(**_mean_record([s.to_dict() for s in self.repeats]), intervals=self.intervals().to_dict(),
+    return dict(**_mean_record([s.to_dict() for s in self.scores]), intervals=self.intervals().to_dict(),
                 protocol=self._protocol_record(),
                 ranking={**self.ranking, **k}, tpr_at_fpr=self.verification(), n_gallery=len(self.splits[0].gallery),
                 n_ids=int(rows.pid.nunique()), versions=versions())

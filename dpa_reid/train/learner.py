@@ -163,7 +163,7 @@ def reid_learner(
     learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn
 
-# %% ../../nbs/train/06_learner.ipynb #11c3abb8
+# %% ../../nbs/train/06_learner.ipynb #dd4250b5
 @patch
 @delegates(Learner.fit_warmup, but=['lr', 'warmup', 'start', 'decay'])
 def fit_recipe(self:Learner,
@@ -179,7 +179,9 @@ def fit_recipe(self:Learner,
     warmup, freeze = r.iterations(n_iter)
     if text := r.warning(n_iter, n_epoch): print(text)
     own = [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
-    self.fit_warmup(n_epoch, ifnone(lr, r.lr), warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)
+    lr = ifnone(lr, r.lr)
+    if not isinstance(lr, slice): lr = r.rates(lr, len(self.splitter(self.model)))
+    self.fit_warmup(n_epoch, lr, warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)
 
 # %% ../../nbs/train/06_learner.ipynb #5c5d5db8
 def _image_digests(df, load_image):

@@ -29,7 +29,7 @@ from .losses.cosine import *
 from .losses.combined import *
 from .schedule import *
 
-# %% ../../nbs/train/05_recipes.ipynb #7997869c
+# %% ../../nbs/train/05_recipes.ipynb #5e0923d4
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Recipe:
     # optimizer and schedule
     optimizer:str = _setting('sgd', "'sgd' with momentum .9, or 'adam'")
     lr:float = _setting(3.5e-5, "base learning rate")
+    body_lr:float = _setting(1., "the backbone's rate as a share of the base rate; attention and head have the whole")
     wd:float = _setting(5e-4, "weight decay, added to the gradient, of norms and biases too")
     warmup:float = _setting(0., "epochs of linear warm-up from a tenth of the base rate")
     warmup_iters:int = _setting(0,
@@ -85,6 +86,7 @@ class Recipe:
         if self.K < 2 and self.metric_loss and self.metric_weight:
             raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
                             "identity in a batch.")
+        if self.body_lr < 0: raise ReIDError(f"Recipe {self.name!r}: body_lr={self.body_lr}; give a share from 0 up.")
         for k in ('warmup', 'freeze'): self._check_length(k, getattr(self, k), getattr(self, f'{k}_iters'))
 
     def _check_length(self, k, epochs, iters):
@@ -161,6 +163,15 @@ def iterations(self:Recipe,
 )->tuple: # iterations of warm-up, iterations with a frozen backbone
     "How long warm-up and frozen start last on a data set."
     return tuple(getattr(self, f'{k}_iters') or round(n_iter*getattr(self, k)) for k in ('warmup', 'freeze'))
+
+# %% ../../nbs/train/05_recipes.ipynb #234f461b
+@patch
+def rates(self:Recipe,
+    lr:float, # base rate
+    n_groups:int # parameter groups, of which the backbone is the first
+)->list:
+    "The rate of each parameter group at the top of the schedule."
+    return [lr*self.body_lr] + [lr]*(n_groups - 1)
 
 # %% ../../nbs/train/05_recipes.ipynb #be01d922
 @patch
