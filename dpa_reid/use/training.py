@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['train_run']
 
-# %% ../../nbs/use/01_training.ipynb #d2bc424b
+# %% ../../nbs/use/01_training.ipynb #dd395ef0
 import time
-from collections.abc import Callable
+from contextlib import contextmanager
 from fastai.torch_core import set_seed
+from torch import nn
 from ..core import *
 from ..data.manifest import *
 from ..data.protocol import *
@@ -36,7 +37,31 @@ def _data_record(images, data):
     left_out = images.df.path[~images.df.path.isin(data.path)].tolist()
     return dict(path=str(images.path), dataset=images.dataset, left_out=left_out)
 
-# %% ../../nbs/use/01_training.ipynb #319a22ff
+# %% ../../nbs/use/01_training.ipynb #02875fea
+def plan_line(learn):
+    "What a training will do, in one line: images, identities, batches, iterations, rate."
+    r, n_iter = learn.recipe, len(learn.dls.train)
+    rows, warmup = learn.dls.train_ds.items, r.iterations(n_iter)[0]
+    backbone = f' (backbone {r.lr*r.body_lr:g})' if r.body_lr != 1 else ''
+    return (f"{len(rows):,} training images of {rows.pid.nunique():,} vehicles, {r.P} x {r.K} in a batch: {r.epochs} epochs of "
+            f"{n_iter:,} make {r.epochs*n_iter:,} iterations; {r.optimizer}, rate {r.lr:g}{backbone} after {warmup:,} "
+            "iterations of warm-up")
+
+# %% ../../nbs/use/01_training.ipynb #4649f5b5
+@contextmanager
+def _plain_backbone(net):
+    "`net` without its attention modules, within this context."
+    attention, net.body.attention = net.body.attention, nn.ModuleDict()
+    try: yield
+    finally: net.body.attention = attention
+
+def _start_record(result):
+    "What `scores.json` holds of the untrained backbone: its scores, and the comparison."
+    comparison = result.start.compare(result)
+    scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
+    return dict(scores=scores, comparison=comparison.to_dict())
+
+# %% ../../nbs/use/01_training.ipynb #346341ea
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -51,24 +76,24 @@ def train_run(
     workers:int=0, # loader processes
     bar:bool=False, # show bars
     keep:bool=False, # keep the checkpoint of the finished run
-    eval_every:int=1, # epochs between two scorings
-    # called with the `Learner` and the manifest before training; returns further entries of `scores.json`
-    before:Callable=None
-)->Evaluation:
+    eval_every:int=1 # epochs between two scorings
+)->Evaluation: # with `start`, the evaluation of the untrained backbone
     "Trains, from the last epoch of an interrupted run; writes the model folder, scores and pictures there. Raises as what it calls."
     set_seed(seed)
     # decoded once, for training and scoring alike
     t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
     learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
                          weights, seed, workers)
-    print(input_line(learn.model))
-    more = before(learn, data) if before else {}
+    print(input_line(learn.model), plan_line(learn), sep='\n', flush=True)
+    def scored(name):
+        embedder = Embedder(learn.model, load_image=images.load_image, num_workers=workers, progress=bar, verify=False)
+        return embedder.evaluate(data, protocol, name=name)
+    with _plain_backbone(learn.model): start = scored('untrained')
     pictures = RankingLists(run.folder/'rankings', every=eval_every*max(1, recipe.epochs//(5*eval_every)))
-    run.train(learn, cbs=[EpochLines(), pictures], bar=bar, eval_every=eval_every)
-    embedder = Embedder(learn.model, load_image=images.load_image, num_workers=workers, progress=bar, verify=False,
-                        name=run.folder.name)
-    result = embedder.evaluate(data, protocol)
+    run.train(learn, cbs=[EpochLines(), TimeLeft(), pictures], bar=bar, eval_every=eval_every)
+    result = scored(run.folder.name)
+    result.start = start
     record = dict(recipe=recipe.to_dict(), data=_data_record(images, data), seconds=round(time.time()-t, 1))
-    write_scores(result, run.folder, **record, **more)
+    write_scores(result, run.folder, **record, untrained=_start_record(result))
     run.finish(keep)
     return result
