@@ -9,7 +9,7 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/cli/05_all.ipynb #3dc8b28a
+# %% ../nbs/cli/05_all.ipynb #296d9c61
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
@@ -32,6 +32,7 @@ from .data.manifest import (
 from .data.protocol import (
     cross_camera, cross_view, no_junk, GivenSplit, Protocol, Split, each_against_all, SingleShot,
     single_gallery_shot, single_query_shot, HeldOutIds, held_out, default_protocol, roles_for, show_roles)
+from .data.k_fold import k_fold
 from .data.splitfile import save_split, load_split, check_split
 from .data.images import Images, open_images
 from .data.sampler import PKDataLoader
@@ -75,7 +76,8 @@ from .study.results import *
 from .study.probes import *
 from .study.speed import step_speed
 from .use.training import *
-from .use.scoring import evaluate_model
+from .use.scoring import open_model, evaluate_model
+from .use.cross_validation import cross_validate
 from .use.vrai_submission import *
 
 # %% ../nbs/cli/05_all.ipynb #b8900c6d

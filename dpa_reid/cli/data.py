@@ -9,7 +9,7 @@ __all__ = ['protocols', 'dpa_info', 'dpa_synth', 'protocol_named', 'pick_protoco
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/02_data.ipynb #11d8a771
+# %% ../../nbs/cli/02_data.ipynb #318ef77e
 import sys
 from pathlib import Path
 import torch
@@ -19,6 +19,7 @@ from ..compute import *
 from ..synth.dataset import synth_uav
 from ..synth.benchmarks import benchmarks, draw_benchmark
 from ..data.protocol import *
+from ..data.k_fold import *
 from ..data.splitfile import *
 from ..data.datasets.base import *
 from ..data.datasets.known import *
@@ -70,10 +71,10 @@ def dpa_synth(
     counts = ', '.join(f'{len(g)} {s} images of {g.pid.nunique()} vehicles' for s, g in df.groupby('split', sort=False))
     print(f"{path if layout else Path(path)/'labels.csv'}: {counts}")
 
-# %% ../../nbs/cli/02_data.ipynb #4497d2ec
+# %% ../../nbs/cli/02_data.ipynb #359e105c
 protocols = dict(cross_camera=cross_camera, cross_view=cross_view, no_junk=no_junk,
                  single_gallery_shot=single_gallery_shot(),
-                 single_query_shot=single_query_shot(), held_out=held_out())
+                 single_query_shot=single_query_shot(), held_out=held_out(), k_fold=k_fold())
 
 # %% ../../nbs/cli/02_data.ipynb #456376e0
 _former = dict(none='no_junk', one_gallery='single_gallery_shot', one_query='single_query_shot')    # until version 0.2
@@ -100,11 +101,11 @@ def pick_protocol(
     protocol = protocol_named(name)
     return (protocol, 'as asked') if protocol else default_protocol(images.df, datasets.get(images.dataset))
 
-# %% ../../nbs/cli/02_data.ipynb #7166ed5c
+# %% ../../nbs/cli/02_data.ipynb #59f4cc06
 @command
 def dpa_check(
     data:str, # a data set's folder or a CSV
-    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: decides which queries can be answered
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold: decides which queries can be answered
     protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     noimages:bool=False, # read the names only, do not open the images

@@ -9,10 +9,11 @@ __all__ = ['attentions', 'recipes', 'comparison_table', 'dpa_eval', 'dpa_train',
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #f472a9be
+# %% ../../nbs/cli/03_models.ipynb #2df8ea66
 import json, sys, time
 from functools import partial
 from pathlib import Path
+import numpy as np
 import torch
 from timm.layers import to_2tuple
 from ..core import *
@@ -23,6 +24,7 @@ from ..layers.dpa import DpA
 from ..layers.attention import *
 from ..models.folder import *
 from ..data.images import *
+from ..data.k_fold import *
 from ..scores.comparison import Comparison, format_p
 from ..train.recipes import *
 from ..train.embed import *
@@ -31,6 +33,7 @@ from ..train.run import *
 from ..insight.report import *
 from ..use.training import *
 from ..use.scoring import *
+from ..use.cross_validation import *
 from ..use.vrai_submission import *
 from .data import *
 
@@ -45,14 +48,14 @@ def _seen_note(result):
             f"{rows.pid.nunique()} vehicles of this test "
             f"({known['test_images']} of {len(rows)} test images show them). Its score says nothing of others."]
 
-# %% ../../nbs/cli/03_models.ipynb #6c3524ac
+# %% ../../nbs/cli/03_models.ipynb #37e9bab0
 def _print_result(result, why, other=None):
     "Print what was scored, by which rule, and the scores; what must be known of the network, and of the `other` it is compared with."
-    split = result.splits[0]
-    q, g = split.pids
+    sides = zip(*(s.pids for s in result.splits[:len(result.splits)//len(result.scores)]))
+    q, g = (np.concatenate(side) for side in sides)
     line = (f"{len(q):,} queries ({len(set(q)):,} vehicles), {len(g):,} gallery images ({len(set(g)):,} vehicles); "
             f"protocol {result.protocol.name} ({why})")
-    if len(result.repeats) > 1: line += f"; means over {len(result.repeats)} repeats"
+    if len(result.scores) > 1: line += f"; means over {len(result.scores)} repeats"
     print(f'{line}\n\n{result}\n')
     for note in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals().notes]: print(note)
 
@@ -88,11 +91,11 @@ def _check_folder(out, settings):
     raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another "
                     "--out, or remove that folder.")
 
-# %% ../../nbs/cli/03_models.ipynb #d5c8bc37
+# %% ../../nbs/cli/03_models.ipynb #0445bee4
 def _eval_settings(images, protocol, ranking, model, other):
     "What decides the scores apart from the model, as plain data; the images' size where it is not the model's own."
-    tested = protocol.split(images.df).test
-    settings = dict(data=images.checksum(tested, protocol.junk), protocol=protocol.describe(), ranking=ranking)
+    settings = dict(data=images.checksum(protocol.tested(images.df), protocol.junk), protocol=protocol.describe(),
+                    ranking=ranking)
     if other: settings['against'] = other.meta['sha256']
     if list(model.size) != _own_size(model): settings['size'] = list(model.size)
     return settings
@@ -133,12 +136,17 @@ def comparison_table(
              format_p(r.p)) for m, r in c.table.iterrows()]
     return text_table([('', *c.names, 'difference', f'{100*c.level:g}% interval', 'p'), *rows])
 
-# %% ../../nbs/cli/03_models.ipynb #1d473196
-def _compare(result, other):
-    "Print the comparison with a baseline, `result` minus `other`; returns it as plain data."
+# %% ../../nbs/cli/03_models.ipynb #8db4bc4f
+def _print_comparison(result, other):
+    "Print the comparison with a baseline, `result` minus `other`, and return it."
     c = other.compare(result)
     notes = [n for n in c.notes if n not in result.intervals().notes]
     print(f'\n{comparison_table(c)}\n\n{c.summary()}', *notes, sep='\n')
+    return c
+
+def _compare(result, other):
+    "Print the comparison with a baseline; returns it as plain data."
+    c = _print_comparison(result, other)
     return {**c.to_dict(), 'against': other.source['model'], 'trained_on_notes': _seen_note(result) + _seen_note(other)}
 
 # %% ../../nbs/cli/03_models.ipynb #2ff014bd
@@ -155,7 +163,7 @@ def _print_files(out, report, repeats):
     pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
     if repeats > 1: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the first repeat.")
 
-# %% ../../nbs/cli/03_models.ipynb #8c3f7337
+# %% ../../nbs/cli/03_models.ipynb #7ddcd6df
 @command
 def dpa_eval(
     # model folder, as `dpa_train` and `dpa_demo` write it; or timm:ARCHITECTURE, which ImageNet alone has trained
@@ -163,7 +171,8 @@ def dpa_eval(
     data:str=None, # a CSV, a data set's folder or a pack
     # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked
     out:str=None,
-    protocol:str='auto', # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold
+    protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     rerank:bool=False, # k-reciprocal re-ranking
@@ -234,15 +243,16 @@ def _start_from(init):
     "Keyword arguments of `reid_learner` for `--init`."
     return dict(pretrained=init == 'imagenet', weights=None if init in ('imagenet', 'none') else init)
 
-# %% ../../nbs/cli/03_models.ipynb #c6441fce
+# %% ../../nbs/cli/03_models.ipynb #bea0549d
 def _print_finished(out):
-    "Print the scores of a finished run."
+    "Print the scores of a finished run, and whether training helped."
     scores = json.loads((Path(out)/'scores.json').read_text())
+    helped = scores.get('untrained', {}).get('comparison', {}).get('summary')
     rows = [(m, f'{100*v:.1f}%',
              percent_span(low, high)) for m, (v, low, high) in scores['intervals']['scores'].items()]
     table = text_table([('', 'score', '95% interval'), *rows])
     print(f"{out}: this run is finished. --fresh trains it again.", '', table,
-          *scores['intervals'].get('notes', []), sep='\n')
+          *scores['intervals'].get('notes', []), *(['', helped] if helped else []), sep='\n')
 
 def _begin(run, fresh, workers):
     "Begin a run with the threads and loader processes it began with before; its loader processes, None where it is finished."
@@ -251,7 +261,7 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #a67d5f50
+# %% ../../nbs/cli/03_models.ipynb #2d113588
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -269,7 +279,7 @@ def dpa_train(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
-    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: how it is scored
+    # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold
     protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
@@ -296,12 +306,15 @@ def dpa_train(
     rule.split(images.df)
     run = Run(out, settings)
     if (workers := _begin(run, fresh, loader_workers(workers))) is None: return
-    result = train_run(run, images, arch, att, rec, rule, at, **_start_from(init), seed=seed, workers=workers,
-                       bar=is_interactive(), keep=keep,
-                       eval_every=eval_every or max(1, rec.epochs//6))
+    is_folds = isinstance(rule.rule, KFold)
+    train = cross_validate if is_folds else train_run
+    result = train(run, images, arch, att, rec, rule, stages=at, **_start_from(init), seed=seed, workers=workers,
+                   bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6))
     print()
     _print_result(result, why)
-    print(f"\n{out}: weights.safetensors, model.json, scores.json, queries.csv, cmc.png, ranking.png, rankings/")
+    _print_comparison(result, result.start)
+    files = 'a folder for each fold' if is_folds else 'weights.safetensors, model.json, rankings'
+    print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png, {files}")
 
 # %% ../../nbs/cli/03_models.ipynb #b7d230c8
 def _side_by_side(**columns):
@@ -310,7 +323,7 @@ def _side_by_side(**columns):
         'Rank-10', 'mINP')]
     return text_table([('', *columns), *lines])
 
-# %% ../../nbs/cli/03_models.ipynb #4fecbc9f
+# %% ../../nbs/cli/03_models.ipynb #85b35d5f
 @command
 def dpa_demo(
     out:str='models/demo', # folder of the run
@@ -325,20 +338,16 @@ def dpa_demo(
     fresh:bool=False, # start over, whatever is in `out`
 ): # long: the story of a demo, step by step
     "Draw vehicles, train a small network on some of them, and find the others again."
-    t, recipe, untrained = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3), []
+    t, recipe = time.time(), _own_recipe('scratch', size=size, epochs=epochs, P=8, lr=2e-3)
     run = Run(out, dict(ids=ids, images=images, arch=arch, seed=seed, **recipe.to_dict()))
     if _begin(run, fresh, 0) is None: return
     synth_uav(data, n_ids=ids, n_imgs=images, size=size, seed=seed, train_frac=.9, altitude=(20., 60.), n_alike=2,
               n_workers=n_cores()-1,
               progress=is_interactive())
-    def before(learn, df):
-        untrained.append(Embedder(learn.model, progress=is_interactive(), verify=False).evaluate(df))
-        return dict(untrained=untrained[0].repeats[0].to_dict())
-    result = train_run(run, open_images(Path(data)/'labels.csv'), arch, DpA, recipe, seed=seed, before=before,
-                       bar=is_interactive())
+    result = train_run(run, open_images(Path(data)/'labels.csv'), arch, DpA, recipe, seed=seed, bar=is_interactive())
     n = len(result.repeats[0].ap)
     print(f"\nVehicles never seen in training ({n} "
-          f"queries):\n\n{_side_by_side(untrained=untrained[0], trained=result)}\n")
+          f"queries):\n\n{_side_by_side(untrained=result.start, trained=result)}\n")
     for note in result.intervals().notes: print(note)
     print(f"{out}: model.json, weights.safetensors, scores.json, queries.csv, cmc.png, ranking.png "
           f"({(time.time()-t)/60:.1f} minutes)")

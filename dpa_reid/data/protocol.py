@@ -146,6 +146,15 @@ def splits(self:Protocol,
     "Query and gallery of all repeats."
     return [self.split(df, i) for i in range(self.n_repeats)]
 
+# %% ../../nbs/data/02_protocol.ipynb #0ce3726e
+@patch
+def tested(self:Protocol,
+    df:pd.DataFrame # manifest
+)->pd.DataFrame:
+    "The rows that are query or gallery in any repeat: the images to embed."
+    rows = pd.concat([s.test for s in self.splits(df)])
+    return rows[~rows.index.duplicated()]
+
 # %% ../../nbs/data/02_protocol.ipynb #8d03dc07
 @patch(as_prop=True)
 def pids(self:Split)->tuple: # arrays (Q,) and (G,)

@@ -286,7 +286,7 @@ def to_dict(self:Evaluation)->dict: # plain numbers, texts and lists, ready for 
                 ranking={**self.ranking, **k}, tpr_at_fpr=self.verification(), n_gallery=len(self.splits[0].gallery),
                 n_ids=int(rows.pid.nunique()), versions=versions())
 
-# %% ../../nbs/train/09_evaluate.ipynb #4560fa79
+# %% ../../nbs/train/09_evaluate.ipynb #4c3446a6
 @patch
 def evaluate(self:Embedder,
     df:pd.DataFrame, # manifest
@@ -295,8 +295,7 @@ def evaluate(self:Embedder,
 )->Evaluation:
     "Embeds what `protocol` makes query or gallery of a manifest, and scores it."
     protocol = default_protocol(df)[0] if protocol is None else protocol
-    tests = pd.concat([s.test for s in _splits(df, protocol)])
-    embeddings = self(tests[~tests.index.duplicated()])
+    embeddings = self(protocol.test if isinstance(protocol, Split) else protocol.tested(df))
     df = df.drop(index=embeddings.left_out)
     return evaluate(embeddings, protocol, df, **{'name': self.name, **kwargs})
 

@@ -58,7 +58,7 @@ def open_model(
     embedder.home = home
     return embedder
 
-# %% ../../nbs/use/02_scoring.ipynb #6a91d656
+# %% ../../nbs/use/02_scoring.ipynb #885c1afa
 def evaluate_model(
     model, # a model folder or another name that `open_model` knows, or an `Embedder` from it
     images:Images, # what it is scored on
@@ -70,7 +70,7 @@ def evaluate_model(
 )->Evaluation:
     "Scores a saved model; its embeddings are kept in the model folder. Raises `ModelError`, `DataError` and `ReIDError` as what it calls."
     if not isinstance(model, Embedder): model = open_model(model, attention, load_image=images.load_image, **kwargs)
-    rows = protocol.split(images.df).test
+    rows = protocol.tested(images.df)
     seen = seen_in_training(model.meta, images, rows)
     _check_unseen(model.home, seen, rows, allow_seen)
     out = model.evaluate(images.df, protocol, **(ranking or {}))
