@@ -46,9 +46,9 @@ _table5 = AblationTable('Table 5: the place of the module', (
 # %% ../../nbs/study/03_paper_tables.ipynb #4d31ee57
 _losses = {
     'HMT': (dict(metric_loss='triplet'), _dpa.paper),
-    'Circle': (dict(metric_loss='circle'), (72.29, 95.43, 97.67, 38.05)),
-    'MS': (dict(metric_loss='multi_similarity'), (72.64, 95.43, 97.58, 38.31)),
-    'SupCon': (dict(metric_loss='supcon', metric_weight=.5), (74.91, 97.13, 98.12, 39.04))}
+    'Circle': (dict(metric_loss='circle', weighted_mining=False), (72.29, 95.43, 97.67, 38.05)),
+    'MS': (dict(metric_loss='multi_similarity', weighted_mining=False), (72.64, 95.43, 97.58, 38.31)),
+    'SupCon': (dict(metric_loss='supcon', metric_weight=.5, weighted_mining=False), (74.91, 97.13, 98.12, 39.04))}
 
 def _table6(P, K):
     "Table 6 with batches of P identities and K images of each."

@@ -29,7 +29,14 @@ from .losses.cosine import *
 from .losses.combined import *
 from .schedule import *
 
-# %% ../../nbs/train/05_recipes.ipynb #5e0923d4
+# %% ../../nbs/train/05_recipes.ipynb #26d52a22
+_id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle_softmax=(CircleSoftmaxCE, CosineLinear))
+_metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss,
+                      supcon=SupConLoss)
+_optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
+                   adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
+
+# %% ../../nbs/train/05_recipes.ipynb #3c4a51ca
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -54,13 +61,13 @@ class Recipe:
     gem_learnable:bool = _setting(True, "whether that exponent is trained")
     ceil_pool:bool = _setting(False, "the stem's max pooling rounds the map's size up and pads nothing")
     # losses
-    id_loss:str = _setting('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle' (s=64, m=.35) "
-                                   "with a cosine one")
+    id_loss:str = _setting('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle_softmax' "
+                                   "(s=64, m=.35) with a cosine one")
     smoothing:float = _setting(.1, "label smoothing of the identity loss")
     smoothing_form:str = _setting('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
     metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a "
                                           "class of your own")
-    weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones")
+    weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones, for the triplet alone")
     margin:float|None = _setting(None, "triplet margin; None for the soft margin log(1 + exp)")
     metric_on:str = _setting('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
     id_weight:float = _setting(1., "weight of the identity loss, lambda_1 of eq. 15")
@@ -75,7 +82,7 @@ class Recipe:
                              "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
     steps_at:tuple = _setting((), "epochs at which the rate falls to a tenth; empty for the cosine")
     cosine_delay:int = _setting(0, "epochs before the cosine begins")
-    cosine_final:float = _setting(0., "share of the base rate at which the cosine ends")
+    cosine_final:float = _setting(0., "final rate of the cosine as a multiple of the base rate")
     freeze:float = _setting(0., "epochs during which the backbone, attention included, stays fixed")
     freeze_iters:int = _setting(0, "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
     epochs:int = _setting(60, "epochs")
@@ -83,11 +90,32 @@ class Recipe:
     def __post_init__(self):
         for k in ('size', 'steps_at'):               # JSON turns tuples into lists
             if isinstance(getattr(self, k), list): object.__setattr__(self, k, tuple(getattr(self, k)))
+        if isinstance(self.steps_at, int): object.__setattr__(self, 'steps_at', (self.steps_at,))
+        self._check_numbers()
+        self._check_names()
         if self.K < 2 and self.metric_loss and self.metric_weight:
             raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
                             "identity in a batch.")
         if self.body_lr < 0: raise ReIDError(f"Recipe {self.name!r}: body_lr={self.body_lr}; give a share from 0 up.")
         for k in ('warmup', 'freeze'): self._check_length(k, getattr(self, k), getattr(self, f'{k}_iters'))
+
+    def _check_numbers(self):
+        "Raises `ReIDError` for counts below 1 and probabilities outside 0 to 1."
+        for k in ('P', 'K', 'epochs'):
+            if getattr(self, k) < 1: raise ReIDError(f"Recipe {self.name!r}: {k}={getattr(self, k)}; give 1 or more.")
+        for k in ('augmix', 'autoaug', 'flip', 'erase'):
+            if not 0 <= getattr(self, k) <= 1:
+                raise ReIDError(f"Recipe {self.name!r}: {k}={getattr(self, k)}; give a probability from 0 to 1.")
+
+    def _check_names(self):
+        "Raises `ReIDError` for an unknown optimizer or loss, and for weighted mining without a triplet."
+        lookup(self.optimizer, _optimizers, 'optimizer')
+        lookup(self.id_loss, _id_losses, 'id_loss')
+        if not isinstance(self.metric_loss, str): return
+        lookup(self.metric_loss, _metric_losses, 'metric_loss')
+        if self.weighted_mining and self.metric_loss != 'triplet':
+            raise ReIDError(f"Recipe {self.name!r}: weighted_mining=True mines triplets and metric_loss is "
+                            f"{self.metric_loss!r}: set weighted_mining=False or metric_loss='triplet'.")
 
     def _check_length(self, k, epochs, iters):
         "Raises `ReIDError` for a length below 0, or one given in epochs and in iterations."
@@ -138,10 +166,10 @@ def recipe_table(
 @patch
 def _repr_markdown_(self:Recipe): return recipe_table(self)
 
-# %% ../../nbs/train/05_recipes.ipynb #7b1e00ad
+# %% ../../nbs/train/05_recipes.ipynb #9034da9c
 veri_uav_recipe = Recipe('veri_uav', P=8, K=4, augmix=1., smoothing_form='paper', margin=.3, lr=3.5e-5, warmup=3000/306)
 veri_uav_released_recipe = Recipe('veri_uav_released', P=2, K=16, autoaug=.1, flip=.5, pad=10, erase=.5, ceil_pool=True,
-    id_loss='circle', smoothing_form='released', metric_on='emb', lr=3.5e-5, warmup_iters=3000, cosine_delay=30,
+    id_loss='circle_softmax', smoothing_form='released', metric_on='emb', lr=3.5e-5, warmup_iters=3000, cosine_delay=30,
     cosine_final=2.2, freeze_iters=3000)
 
 # %% ../../nbs/train/05_recipes.ipynb #7bf66fbb
@@ -179,11 +207,12 @@ def to_dict(self:Recipe)->dict: # setting -> plain value, for JSON
     "The recipe as plain data; a loss of your own is described by its name and arguments."
     return {f.name: to_spec(getattr(self, f.name)) for f in fields(self)}
 
-# %% ../../nbs/train/05_recipes.ipynb #2debeba8
+# %% ../../nbs/train/05_recipes.ipynb #85e8ea60
 def _renamed(settings):
     "Settings of a recipe under their present names."
     new = {k: v for k, v in settings.items() if k not in ('circle', 'metric', 'adam')}
-    if 'circle' in settings: new['id_loss'] = 'circle' if settings['circle'] else 'softmax'
+    if 'circle' in settings: new['id_loss'] = 'circle_softmax' if settings['circle'] else 'softmax'
+    if new.get('id_loss') == 'circle': new['id_loss'] = 'circle_softmax'
     if 'metric' in settings: new['metric_loss'] = settings['metric']
     if 'adam' in settings: new['optimizer'] = 'adam' if settings['adam'] else 'sgd'
     return new
@@ -195,11 +224,7 @@ def from_dict(cls:Recipe,
     "The recipe of a record; raises `TypeError` for a setting that a recipe does not have."
     return cls(**_renamed(settings))
 
-# %% ../../nbs/train/05_recipes.ipynb #dd641985
-_id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle=(CircleSoftmaxCE, CosineLinear))
-_metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss,
-                      supcon=SupConLoss)
-
+# %% ../../nbs/train/05_recipes.ipynb #527350ea
 @patch
 def _named(self:Recipe, setting, options):
     "What a setting names among `options`; raises `ReIDError` with the names there are."
@@ -229,9 +254,7 @@ def head(self:Recipe)->dict:
     gem = dict(p=self.gem_p, learnable=self.gem_learnable)
     return dict(ceil_pool='if_any' if self.ceil_pool else False, gem=gem, classifier=classifier)
 
-# %% ../../nbs/train/05_recipes.ipynb #430ad216
-_optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
-                   adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
+# %% ../../nbs/train/05_recipes.ipynb #ea61a2bf
 _fused_optimizers = dict(sgd=partial(torch.optim.SGD, momentum=.9, fused=True),
                          adam=partial(torch.optim.Adam, fused=True))
 
@@ -251,8 +274,10 @@ def decay(self:Recipe):
     if self.steps_at: return partial(step_decay, at=tuple(self.steps_at))
     return partial(cosine_decay, delay=self.cosine_delay, final=self.cosine_final)
 
-# %% ../../nbs/train/05_recipes.ipynb #2a06ca09
+# %% ../../nbs/train/05_recipes.ipynb #c2233654
 def _too_long(text, n, total): return f"{text} {n:,} of {total:,} iterations" if n > total/3 else None
+
+def _at_epochs(at): return f"epoch{'' if len(at) == 1 else 's'} {' and '.join(map(str, at))}"
 
 def _count(n, noun): return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
@@ -265,8 +290,8 @@ def _misfits(self:Recipe, n_iter, n_epoch):
     waits = not self.steps_at and self.cosine_delay >= n_epoch
     return L(_too_long('the warm-up takes', warmup, total),
              _too_long('the backbone stays frozen for', freeze, total),
-             f"the run ends before the rate falls at epoch {first_few(late)}" if late else None,
-             f"the fall of the rate at epoch {first_few(early)} comes within the warm-up" if early else None,
+             f"the run ends before the rate falls at {_at_epochs(late)}" if late else None,
+             f"the fall of the rate at {_at_epochs(early)} comes within the warm-up" if early else None,
              f"the run ends before the cosine begins at epoch {self.cosine_delay}" if waits else None).filter()
 
 # %% ../../nbs/train/05_recipes.ipynb #86531b94
