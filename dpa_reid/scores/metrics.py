@@ -16,7 +16,7 @@ from .points import as_array, pair_labels, point_pair
 from .distance import full_float32
 from .ranks import counted_blocks
 
-# %% ../../nbs/scores/04_metrics.ipynb #3559d8a4
+# %% ../../nbs/scores/04_metrics.ipynb #e3a67b77
 @dataclass(eq=False, repr=False)
 class RetrievalScores:
     "What `evaluate_retrieval` found: means over the queries kept, and each of these queries by itself."
@@ -26,7 +26,7 @@ class RetrievalScores:
     ap:np.ndarray # average precision of each kept query
     inp:np.ndarray # inverse negative penalty of each kept query: positives / rank of the last
     first_hit:np.ndarray # rank of the first positive of each kept query
-    n_skipped:int # queries without a positive, left out of all means
+    n_skipped:int # queries without a positive: left out of all means, or counted as missed under `count_invalid`
     valid:np.ndarray # which queries were kept, a mask over all of them
     pids:np.ndarray=None # identity of each kept query, as given
     setting:dict=None # what was scored and how, by which `unlike` tells what can be compared; None where unknown
@@ -113,21 +113,26 @@ def _inp(s): return s.inp
 retrieval_measures = {'mAP': _ap, 'Rank-1': hit_at_k(1), 'Rank-5': hit_at_k(5), 'Rank-10': hit_at_k(10), 'mINP': _inp}
 paired_measures = {k: retrieval_measures[k] for k in ('mAP', 'Rank-1', 'mINP')}
 
-# %% ../../nbs/scores/04_metrics.ipynb #c2e3e8f7
+# %% ../../nbs/scores/04_metrics.ipynb #d205116a
+@patch
+def _skipped_word(self:RetrievalScores):
+    "What the queries without a positive are called: they may be counted as missed."
+    return 'without a positive' if self.setting and self.setting['count_invalid'] else 'skipped'
+
 @patch
 def _headline(self:RetrievalScores): return {name: float(f(self).mean()) for name, f in retrieval_measures.items()}
 
 @patch
 def _repr_markdown_(self:RetrievalScores):
     h = self._headline()
-    head = f"| {' | '.join(h)} | queries | skipped |"
+    head = f"| {' | '.join(h)} | queries | {self._skipped_word()} |"
     row = f"| {' | '.join(f'{100*v:.2f}%' for v in h.values())} | {self.n_queries} | {self.n_skipped} |"
     return '\n'.join([head, '|---'*(len(h)+2) + '|', row])
 
 @patch
 def __repr__(self:RetrievalScores):
     scores = ', '.join(f'{k} {100*v:.2f}%' for k, v in self._headline().items())
-    return f"RetrievalScores({scores}; {self.n_queries} queries, {self.n_skipped} skipped)"
+    return f"RetrievalScores({scores}; {self.n_queries} queries, {self.n_skipped} {self._skipped_word()})"
 
 # %% ../../nbs/scores/04_metrics.ipynb #14d08601
 @patch
@@ -194,7 +199,7 @@ def _score(ranks, n, form):
     ap = precision.cumsum(1).gather(1, last)[:, 0]/n.clamp(min=1)    # a running sum: the same bits whatever the padding
     return ap, n/r.gather(1, last)[:, 0], ranks[:, 0].clone(), n > 0             # a view would keep all ranks in memory
 
-# %% ../../nbs/scores/04_metrics.ipynb #dfd2bfca
+# %% ../../nbs/scores/04_metrics.ipynb #2213d711
 def evaluate_retrieval(
     q, # query embeddings (Q, D), tensor or array
     g, # gallery embeddings (G, D)
@@ -205,15 +210,17 @@ def evaluate_retrieval(
     metric:str='cosine', # 'cosine' or 'euclidean'
     # iterable of blocks (b, G) of distances of consecutive queries, such as a `KReciprocal`, to rank by instead
     distances=None,
-    ap:str='mean', # 'mean' precision at the hits, or 'trapezoid' as in VeRi-776's own evaluation
+    ap:str='mean', # 'mean' precision at the hits, or 'trapezoid' as in the original Market-1501 and VeRi-776 code
     count_invalid:bool=False, # count queries without a positive as missed; they are skipped otherwise
     # bytes of working memory beyond the embeddings, 32 MiB or more; smaller ones make small blocks; never changes the scores
     budget:int=512*2**20,
     max_rank:int=50, # length of the CMC curve
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages: a view, say
 )->RetrievalScores:
-    "mAP, CMC and mINP under the Market-1501 rule, ties counted against the network; raises `ReIDError` for what cannot be scored. Source: Zheng et al. 2015; Ye et al. 2021 (mINP)."
+    "mAP, CMC and mINP under the Market-1501 rule, ties counted against the network; raises `ReIDError` for what cannot be scored. Source of the junk rule: Zheng et al. 2015; of mINP: Ye et al. 2021."
     if ap not in ('mean', 'trapezoid'): raise ReIDError(f"ap={ap!r} is not known: use 'mean' or 'trapezoid'.")
+    if max_rank < 1 or max_rank != int(max_rank):
+        raise ReIDError(f"max_rank={max_rank} is the length of the CMC curve: give a whole number from 1 up.")
     q, g = point_pair(q, g, metric)
     labels = pair_labels(q, g, q_pids, g_pids, q_junk, g_junk, junk_name)
     ranked = _ranks(q, g, labels, budget) if distances is None else _given_ranks(distances, labels)
