@@ -14,13 +14,18 @@ from ..core import *
 from .metrics import hit_at_k
 from .points import as_array
 
-# %% ../../nbs/scores/07_bootstrap.ipynb #36e3fef3
+# %% ../../nbs/scores/07_bootstrap.ipynb #b2863834
 def query_values(
     s, # `RetrievalScores`
     measures:dict # name -> function: scores -> one number per query
 )->np.ndarray: # (queries, measures)
-    "Each measure of each query; raises `ReIDError` where one is not a finite number."
-    v = np.stack([np.asarray(f(s), float) for f in measures.values()], 1)
+    "Each measure of each query; raises `ReIDError` where one is not a finite number per query."
+    columns = {name: np.asarray(f(s), float) for name, f in measures.items()}
+    for name, column in columns.items():
+        if column.shape != s.ap.shape:
+            raise ReIDError(f"{name} has shape {column.shape} for {len(s.ap)} scored queries: a measure gives one number "
+                            "per query.")
+    v = np.stack(list(columns.values()), 1)
     for name, column in zip(measures, v.T):
         n = int((~np.isfinite(column)).sum())
         if n:
@@ -110,9 +115,9 @@ def bca_interval(
     at = stats.norm.cdf(z0 + z/np.maximum(1 - a*z, 1e-9))
     return np.stack([np.quantile(b, p) for b, p in zip(boot.T, at.T)], 1)
 
-# %% ../../nbs/scores/07_bootstrap.ipynb #4c141965
+# %% ../../nbs/scores/07_bootstrap.ipynb #78528525
 def is_share(T, n):
-    "Which measures (measures,) are shares: between 0 and 1 for every cluster."
+    "Which measures (measures,) are taken for shares: between 0 and 1 for every cluster seen. A cost that is so by chance, 0 for all say, is taken for one too."
     return ((T >= -1e-9) & (T <= n[:, None] + 1e-9)).all(0)
 
 def exact_bound(
@@ -121,30 +126,36 @@ def exact_bound(
     C:int, # clusters
     share # which measures are shares (measures,)
 )->np.ndarray: # (2, measures)
-    "`ends`, where `share` within [0, 1] and claiming no more than `C` faultless clusters could. Source: Clopper and Pearson 1934."
+    "`ends`, where `share` within [0, 1] and claiming no more than `C` faultless clusters could, the Clopper-Pearson bound of 1934; exact for equally many queries per cluster."
     low, high = ends
     bound = ((1-level)/2)**(1/C)
     return np.stack([np.where(share, np.minimum(low, bound).clip(0), low),
                      np.where(share, np.maximum(high, 1-bound).clip(None, 1), high)])
 
-# %% ../../nbs/scores/07_bootstrap.ipynb #df604a1d
+# %% ../../nbs/scores/07_bootstrap.ipynb #d959849b
 def bootstrap_interval(T, n, boot, level):
-    "Low and high end of each measure (2, measures): widened BCa with the exact bound; NaN for one cluster."
+    "Low and high end of each measure (2, measures): widened BCa with the Clopper-Pearson bound; NaN for one cluster."
     if len(n) == 1: return np.full((2, T.shape[1]), np.nan)
     return exact_bound(bca_interval(T, n, boot, level), level, len(n), is_share(T, n))
 
-# %% ../../nbs/scores/07_bootstrap.ipynb #d0fd455a
+# %% ../../nbs/scores/07_bootstrap.ipynb #8ed6ff3b
 FEW_IDENTITIES = 30
 
-def warn_few_ids(C):
-    "A sentence where `C` clusters are too few, in a list: it goes into the notes, and so into every repr, report and file."
+def warn_few_ids(
+    C, # how many clusters
+    given=False # whether they are clusters that were given, not identities
+)->list: # of at most one sentence
+    "A sentence where the clusters are too few: it goes into the notes, and so into every repr, report and file."
     if C >= FEW_IDENTITIES: return []
-    if C == 1: return ["One identity: no interval can be given."]
+    if C == 1: return [f"One {'cluster' if given else 'identity'}: no interval can be given."]
+    if given:
+        return [f"Only {C} clusters: below {FEW_IDENTITIES} an interval depends on which few clusters were met, and "
+                "cannot be trusted."]
     return [f"Only {C} identities: below {FEW_IDENTITIES} an interval depends on which few vehicles were met, and "
             "cannot be trusted."]
 
 def check_rounds(level, n_boot):
     "Raises `ReIDError` for a level or a number of rounds without meaning."
-    if not 0 < level < 1: raise ReIDError(f"level={level}: give a share between 0 and 1, such as .95.")
+    if isinstance(level, str) or not 0 < level < 1: raise ReIDError(f"level={level!r}: give a share between 0 and 1, such as .95.")
     if n_boot < 100:
         raise ReIDError(f"n_boot={n_boot} rounds cannot show the ends of an interval: give some thousands.")

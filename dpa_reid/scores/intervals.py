@@ -15,7 +15,7 @@ from .bootstrap import *
 from .components import *
 from .metrics import RetrievalScores, plot_cmc, retrieval_measures
 
-# %% ../../nbs/scores/09_intervals.ipynb #030fdb5f
+# %% ../../nbs/scores/09_intervals.ipynb #004ba2a1
 @dataclass(eq=False, repr=False)
 class Intervals:
     "Scores with their confidence intervals, as fractions of 1."
@@ -27,13 +27,18 @@ class Intervals:
     boot:pd.DataFrame=None # resampled scores (rounds, measures); None for several runs
     variance:Variance=None # over identities, repeats and seeds; None for one run
     notes:list=field(default_factory=list) # what limits the result, sentences
+    clustered:bool=False # whether clusters were given in place of identities
+
+    @property
+    def _noun(self): return 'clusters' if self.clustered else 'identities'
 
     def __getitem__(self, name): return self.table.loc[name]
 
     @property
     def _over(self):
         n = {} if self.variance is None else self.variance.n
-        return ', '.join(f'{v} {k}' for k, v in n.items()) or f'{self.n_identities} identities'
+        n = n or dict(identities=self.n_identities)
+        return ', '.join(f'{v} {self._noun if k == "identities" else k}' for k, v in n.items())
 
 # %% ../../nbs/scores/09_intervals.ipynb #d40ebae4
 @patch
@@ -74,7 +79,7 @@ def plot_cmc(self:Intervals,
     label = f"{label + ': ' if label else ''}Rank-1 {r.value:.1f}% ({r.low:.1f} to {r.high:.1f})"
     return plot_cmc(self.cmc, ax, label, **kwargs)
 
-# %% ../../nbs/scores/09_intervals.ipynb #2bf48559
+# %% ../../nbs/scores/09_intervals.ipynb #d3bbb22d
 @patch
 def plot(self:Intervals,
     measure:str='mAP', # a row of `table`
@@ -89,7 +94,7 @@ def plot(self:Intervals,
     ax.axvline(r.value, color='k', lw=1)
     ax.axvspan(r.low, r.high, alpha=.15, lw=0)
     title = f'{r.value:.1f}%, {100*self.level:g}% CI {r.low:.1f} to {r.high:.1f}'
-    ax.set(xlabel=f'{measure} of resampled identities, %', yticks=[], title=title)
+    ax.set(xlabel=f'{measure} of resampled {self._noun}, %', yticks=[], title=title)
     return ax
 
 # %% ../../nbs/scores/09_intervals.ipynb #c711dd7f
@@ -104,7 +109,7 @@ def _skipped(scores):
     return [f"{many} of {scores[0].n_queries:,} queries {have} no right image in the gallery and "
             f"{one if many == '1' else more}."]
 
-# %% ../../nbs/scores/09_intervals.ipynb #6f30c818
+# %% ../../nbs/scores/09_intervals.ipynb #34b8a896
 def _frames(K, names, *columns):
     "Tables of the first `K` measures, and of the CMC curve by rank."
     t = pd.DataFrame(dict(zip(('value', 'low', 'high', 'se'), columns)), index=list(names))
@@ -117,7 +122,7 @@ def _one_run(s, level, n_boot, seed, measures, clusters):
     boot = bootstrap_means(T, n, n_boot, seed)
     tables = _frames(K, both, T.sum(0)/n.sum(), *bootstrap_interval(T, n, boot, level), boot.std(0))
     return Intervals(*tables, level, len(n), int(n.sum()), pd.DataFrame(boot[:, :K], columns=list(measures)),
-                     notes=[*_skipped([s]), *warn_few_ids(len(n))])
+                     notes=[*_skipped([s]), *warn_few_ids(len(n), clusters is not None)], clustered=clusters is not None)
 
 # %% ../../nbs/scores/09_intervals.ipynb #15112b12
 def unlike_error(A, B, what):
@@ -140,12 +145,14 @@ def check_same_queries(a, b, A, B, hint=''):
         raise ReIDError(f"{A} and {B} show different identities in {len(off)} of {len(a.pids)} queries, the first in "
                         f"place {off[0]}: give both the same queries in the same order.{hint}")
 
-# %% ../../nbs/scores/09_intervals.ipynb #cd6aa4bd
+# %% ../../nbs/scores/09_intervals.ipynb #75c13a4b
 def _list(x): return list(x) if isinstance(x, (list, tuple)) else [x]
 
 def run_grid(runs)->list: # a list per seed of `RetrievalScores`, one per repeat
     "`runs` as seeds of equally many repeats; raises `ReIDError` where they do not fit together."
     rows = [_list(r) for r in _list(runs)]
+    if any(not isinstance(s, RetrievalScores) for r in rows for s in r):
+        raise ReIDError("The runs hold something other than `RetrievalScores`: give what `evaluate_retrieval` returns.")
     if not rows or not all(rows):
         raise ReIDError("The list of runs is empty: give scores, a list of them (one per seed), or a list of lists "
                         "(seeds, then repeats).")
@@ -176,7 +183,7 @@ def grid_contributions(rows, measures, clusters):
     u = u.reshape(len(names), len(rows), len(rows[0]), -1).swapaxes(1, 2)
     return names, u, int(np.mean([n.sum() for *_, n in flat])), np.all([is_share(T, n) for _, T, n in flat], 0)
 
-# %% ../../nbs/scores/09_intervals.ipynb #745f430a
+# %% ../../nbs/scores/09_intervals.ipynb #15fe91c5
 def _several(rows, level, measures, clusters):
     "`score_intervals` of a grid of runs: t intervals from variance components."
     K, both = len(measures), {**measures, **cmc_measures(rows[0][0])}
@@ -184,10 +191,10 @@ def _several(rows, level, measures, clusters):
     v = variance_of(u, ['identities', 'repeats', 'seeds'], both)
     mean, half = u.mean((0, 1, 2)), v.half_width(level)
     ends = exact_bound((mean-half, mean+half), level, len(names), share)
-    notes = [*_skipped([s for r in rows for s in r]), *warn_few_ids(len(names))]
+    notes = [*_skipped([s for r in rows for s in r]), *warn_few_ids(len(names), clusters is not None)]
     headline = Variance({e: x[:K] for e, x in v.parts.items()}, v.n, list(measures))
     return Intervals(*_frames(K, both, mean, *ends, v.se()), level, len(names), n_queries,
-                     variance=headline, notes=notes)
+                     variance=headline, notes=notes, clustered=clusters is not None)
 
 # %% ../../nbs/scores/09_intervals.ipynb #78bd5a6e
 def score_intervals(
