@@ -51,16 +51,17 @@ def logit_of(
     y = torch.as_tensor(y).long()
     return lambda emb: net.head.classifier(emb).gather(1, y.to(emb.device)[:, None])[:, 0]
 
-# %% ../../nbs/insight/06_gradcam.ipynb #9c55fce6
+# %% ../../nbs/insight/06_gradcam.ipynb #dfe24c3e
 def heatmap(
     net:nn.Module, # images (B, 3, H, W) to (B, D); put back into its mode afterwards
     x:Tensor, # images as the network takes them (B, 3, H, W)
-    target, # callable on the network's output, one score an image, such as `similarity_to(ref)`
+    target, # callable on the network's output, one score per image, such as `similarity_to(ref)`
     module:nn.Module=None, # where to look, a module giving (B, C, h, w); None for conv4_x, the attention included
     scale:bool=True # bring each map to at most 1 and to the images' size
 )->Tensor: # (B, H, W), or (B, h, w) as computed with `scale=False`
     "Grad-CAM++ heat of each image for `target`, whatever the target's unit; raises `ModelError` where the score does not depend on `module`."
-    module, was = module or net.body.stage(4), net.training
+    module, was = module or _default_stage(net), net.training
+    _check_images(x)
     x = x.detach().as_subclass(Tensor).to(next(net.parameters()).device)
     try:
         with torch.enable_grad(), hook_output(module, detach=False) as h:
@@ -68,6 +69,7 @@ def heatmap(
             if h.stored is None:
                 raise ModelError(f"{type(module).__name__}: the network does not pass through this module, so there "
                                  "is nothing to see. `net.body.stage(4)` is one it passes through.")
+            _check_score(score, len(x))
             g, = torch.autograd.grad(score.sum(), h.stored, allow_unused=True)
     finally: net.train(was)
     if g is None:
@@ -77,18 +79,36 @@ def heatmap(
     maps = gradcam_pp(acts, _in_own_unit(acts, g))
     return _scaled(maps, x.shape[-2:]) if scale else maps
 
+def _default_stage(net):
+    "Where to look without `module`; raises `ModelError` for a network that is not a `ReIDNet`."
+    if hasattr(net, 'body'): return net.body.stage(4)
+    raise ModelError(f"{type(net).__name__} has no `.body` with stages: pass `module`, a module that gives (B, C, h, w).")
+
+def _check_images(x):
+    "Raises `ModelError` for images that are not floating point (B, 3, H, W)."
+    if x.ndim == 4 and x.is_floating_point(): return
+    raise ModelError(f"The images are {x.dtype} of shape {tuple(x.shape)}: give them as the network takes them, floating "
+                     "point (B, 3, H, W), normalized.")
+
+def _check_score(score, n):
+    "Raises `ModelError` where a target does not give one score per image."
+    if score.shape == (n,): return
+    raise ModelError(f"The target gives shape {tuple(score.shape)} for {n} images: give one score per image, ({n},), such "
+                     "as `similarity_to(ref)` does.")
+
 def _scaled(maps, size):
     maps = maps/maps.amax((1, 2), keepdim=True).clamp(min=1e-12)
     return F.interpolate(maps[:, None], size=tuple(size), mode='bilinear', align_corners=False)[:, 0]
 
-# %% ../../nbs/insight/06_gradcam.ipynb #a0172215
+# %% ../../nbs/insight/06_gradcam.ipynb #6efc58ba
 def pair_heatmap(
     net:nn.Module, # images to embeddings
     a:Tensor, # images (B, 3, H, W)
     b:Tensor, # images to compare with, one each (B, 3, H, W)
-    module:nn.Module=None # as in `heat`
+    module:nn.Module=None # as in `heatmap`
 )->tuple: # heat of `a`, heat of `b`, both (B, H, W), and their cosines (B,)
-    "For each pair, the places of either image that make it like the other."
+    "For each pair, the places of either image that make it like the other; raises `ReIDError` for unequal numbers of images."
+    if len(a) != len(b): raise ReIDError(f"{len(a)} images and {len(b)} to compare with: give one for each.")
     was, device = net.training, next(net.parameters()).device
     with torch.no_grad(): ea, eb = (net.eval()(v.as_subclass(Tensor).to(device)) for v in (a, b))
     net.train(was)
@@ -107,7 +127,7 @@ def overlay(
     out = (1-a)*im.cpu().permute(1, 2, 0).numpy() + a*colormaps[cmap](heat.cpu().clamp(0, 1).numpy())[..., :3]
     return Image.fromarray((255*out.clip(0, 1)).round().astype(np.uint8))
 
-# %% ../../nbs/insight/06_gradcam.ipynb #bd26c112
+# %% ../../nbs/insight/06_gradcam.ipynb #e091e3ee
 def heat_grid(
     ims:Tensor, # images (B, 3, H, W) in [0, 1]
     maps:dict, # name of a network -> its heat (B, H, W); any number of networks
@@ -116,7 +136,7 @@ def heat_grid(
     cols:int=None, # networks side by side, the others further down; None for all
     **kwargs # for `overlay`
 ):
-    "A figure like the paper's Figure 4, a row per image and a column per network; raises `ReIDError` where `masks` do not fit the images."
+    "A figure like Figure 4 of the DpA paper, a row per image and a column per network; raises `ReIDError` where `masks` do not fit the images."
     import matplotlib.pyplot as plt
     if masks is not None: _check_masks(masks, ims)
     wide = min(cols or len(maps), len(maps))
@@ -147,12 +167,12 @@ def _outline(axs, mask):
     if mask.any() and not mask.all():
         for ax in axs: ax.contour(mask.cpu().float(), levels=[.5], colors='cyan', linewidths=.6)
 
-# %% ../../nbs/insight/06_gradcam.ipynb #6129d5f4
+# %% ../../nbs/insight/06_gradcam.ipynb #5f55455d
 def heat_inside(
     maps:Tensor, # heat (B, H, W), not negative
     masks:Tensor # what counts as inside (B, H, W), bool
 )->Tensor: # (B,), from 0 to 1; 0 for an empty mask, NaN where a map has no heat
-    "The share of each map's heat that falls inside its mask; raises `ReIDError` where the two differ in size or masks are not bool."
+    "The share of each map's heat that falls inside its mask, the energy-based pointing game of Wang et al. 2020 (Score-CAM); raises `ReIDError` where the two differ in size or masks are not bool."
     if masks.dtype != torch.bool:
         raise ReIDError(f"The masks are {masks.dtype}: make them bool, such as `masks > 0`, so that each place is "
                         "either inside or not.")
@@ -171,15 +191,15 @@ def pointing_game(
     "Whether each map's hottest place is in its mask; raises as `heat_inside`. Source: Zhang et al. 2018, without the tolerance."
     return heat_inside((maps == maps.amax((1, 2), keepdim=True)) & (maps > 0), masks)
 
-# %% ../../nbs/insight/06_gradcam.ipynb #d089a4ab
+# %% ../../nbs/insight/06_gradcam.ipynb #0c89324b
 def rank_distance(
     a:Tensor, # heat (B, H, W)
     b:Tensor # heat of the same images from another network (B, H, W)
-)->Tensor: # (B,), 0 where the order of all places is the same, 1 where unrelated, 2 where reversed
+)->Tensor: # (B,), 0 where the order of all places is the same, 1 where unrelated, 2 where reversed; NaN for a map that is the same everywhere
     "One minus Spearman's rank correlation of two heatmaps. Source: Adebayo et al. 2018, sanity checks."
     r = [torch.from_numpy(np.stack([rankdata(m.flatten()) for m in t.cpu().numpy()])) for t in (a, b)]
-    r = [F.normalize(v - v.mean(1, keepdim=True), dim=1) for v in r]
-    return 1 - (r[0]*r[1]).sum(1).float()
+    r = [v - v.mean(1, keepdim=True) for v in r]
+    return 1 - (r[0]*r[1]).sum(1).div(r[0].norm(dim=1)*r[1].norm(dim=1)).float()
 
 # %% ../../nbs/insight/06_gradcam.ipynb #1a57303a
 def randomize_weights(

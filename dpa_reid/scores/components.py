@@ -92,24 +92,24 @@ def half_width(self:Variance,
     "Half the width of the t interval of the mean."
     return stats.t.ppf((1+level)/2, self.df(n))*self.se(n)
 
-# %% ../../nbs/scores/08_components.ipynb #d3221daa
+# %% ../../nbs/scores/08_components.ipynb #927b8e05
 @patch
 def table(self:Variance,
     measure:str='mAP' # one of `measures`
-)->pd.DataFrame: # a row a source: sd of one, share of the variance of the mean
-    "How far one identity, draw or seed moves the score, and what part of the variance of the mean it brings."
+)->pd.DataFrame: # a row per source: sd of its effect, share of the variance of the mean
+    "The standard deviation of each source's effect on a score, and what part of the variance of the mean it brings."
     k, t = self.measures.index(measure), self.terms()
     total = sum(v[k] for v in t.values())
     name = {e: ' x '.join(f for f in self.n if f in e) for e in t}
     return pd.DataFrame(dict(sd=[max(0, v[k])**.5 for v in self.parts.values()],
                              share=[v[k]/total if total else 0. for v in t.values()]), index=list(name.values()))
 
-# %% ../../nbs/scores/08_components.ipynb #bcc11d8c
+# %% ../../nbs/scores/08_components.ipynb #c144cbd5
 @patch
 def _repr_markdown_(self:Variance):
     m = self.measures[0]
     rows = [f'| {i} | {100*r.sd:.1f} | {100*r.share:.0f}% |' for i, r in self.table(m).iterrows()]
-    return '\n'.join([f'| {m}: source | sd of one, points | share of the variance |', '|---|---|---|', *rows])
+    return '\n'.join([f'| {m}: source | sd of the effect, points | share of the variance |', '|---|---|---|', *rows])
 
 # %% ../../nbs/scores/08_components.ipynb #b07b4dae
 def axes_or_new(ax, figsize=(4, 2.8)):
