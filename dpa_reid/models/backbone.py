@@ -205,20 +205,34 @@ def _check_stage(body, k):
                          "attention there would not see the map. Choose another of the stages "
                          f"{list(body.stages)}, or another architecture.")
 
-# %% ../../nbs/models/01_backbone.ipynb #7faac672
+# %% ../../nbs/models/01_backbone.ipynb #296bae36
+def _make_attention(attention, nf, arch):
+    "`attention(nf)`; raises `ModelError` for what cannot be called and for a module that changes the map's shape."
+    if not callable(attention):
+        raise ModelError(f"attention={attention!r}: pass the class, or a `partial` of it, such as `DpA`, not a name.")
+    m = attention(nf)
+    try:
+        with torch.no_grad(): out = _on_meta(m)(torch.empty(2, nf, 8, 8, device='meta'))
+    except Exception: return m         # it needs numbers, or another size of map: the first images will tell
+    if _shape(out) == (2, nf, 8, 8): return m
+    raise ModelError(f"{arch}: {type(m).__name__} makes a map of shape {_shape(out)} from (2, {nf}, 8, 8): attention must "
+                     "keep the shape of its map.")
+
+# %% ../../nbs/models/01_backbone.ipynb #08f3dff6
 def insert_attention(
     body:Backbone, # changed in place
     attention, # `nf -> nn.Module`, which maps (B, nf, H, W) to (B, nf, H, W)
     stages=(4,) # stages in the paper's numbering: 2 for conv2_x to 5 for conv5_x
 )->Backbone: # `body`, with a module of its own after each of these stages
-    "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage, or a way around it."
+    "Inserts `attention(nf)` after stages of `body`; `ModelError` where the architecture has no such stage, or a way around it, and for attention that changes a map's shape."
     stages = [stages] if isinstance(stages, int) else list(stages)
     if not stages or len(set(stages)) < len(stages):
         raise ModelError(f"stages={stages}: name each stage that attention follows once, such as (4,) or (3, 4).")
     for k in stages: _check_stage(body, k)
-    for k in stages:
+    made = [_make_attention(attention, body.stages[k].nf, body.arch) for k in stages]
+    for k, m in zip(stages, made):
         s = body.stages[k]
-        body.attention[s.name] = attention(s.nf)
+        body.attention[s.name] = m
         body.net.get_submodule(s.module).register_forward_hook(partial(_attend, body, s.name))
     return body
 

@@ -73,7 +73,7 @@ def _mind_sign(net, is_chosen):
         text += ", so the head takes their average (`GlobalAvgPool`), as the architecture's own head does."
     warnings.warn(text, stacklevel=3)
 
-# %% ../../nbs/models/03_net.ipynb #3b20424e
+# %% ../../nbs/models/03_net.ipynb #675c3d0e
 def reid_net(
     arch, # the name of a timm architecture; or a module, images to (B, nf, H, W), or a callable that makes one
     n_ids:int, # identities in the training set
@@ -87,7 +87,10 @@ def reid_net(
     ceil_pool:bool|str=False, # the stem pooling of the released ResNet; `'if_any'` where there is a max-pool
     gem:dict=None # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
 )->ReIDNet:
-    "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does."
+    "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does, and for `pool` with `gem`."
+    if pool is not None and gem is not None:
+        raise ModelError(f"gem={gem} has no effect on the pool that is given: leave one out, or write "
+                         "`pool=partial(GeM, ...)`.")
     head_pool = pool or (partial(GeM, **gem) if gem else GeM)
     net = assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, head_pool,
                        classifier, ceil_pool)

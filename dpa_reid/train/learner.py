@@ -98,6 +98,7 @@ def _replace_head(net, head, n_ids, own):
 def _network(recipe, own, head, arch, n_ids, **kwargs):
     "The network that a recipe trains, with the parts in `own` in place of the recipe's."
     parts = recipe.head() | own
+    if own.get('pool') is not None and 'gem' not in own: del parts['gem']      # the recipe's is for its own pooling
     net = reid_net(arch, n_ids, **kwargs, **parts)
     if parts['ceil_pool'] == 'if_any': _ceil_warning(net, recipe)
     if head is not None: _replace_head(net, head, n_ids, own)
