@@ -266,6 +266,8 @@ def _n_without_positive(df, junk):
     return sum(not (values.get(p, set()) - {c}) for p, c in zip(q.pid, q[junk]))
 
 # %% ../../nbs/data/01_manifest.ipynb #43aa9da2
+def _count(n, one, many): return f'{n} {one if n == 1 else many}'
+
 def manifest_warnings(
     df:pd.DataFrame, # manifest
     junk:str='camid' # column whose equal value under one identity is junk; None for nothing
@@ -278,10 +280,13 @@ def manifest_warnings(
     other = {'camid': ' under another camera', None: ''}.get(junk, f' under another {junk}')
     n_query = (df.split == 'query').sum()
     texts = {
-        "training identities have one image; batches repeat it, and it is its own only positive": single,
-        "identities are in training and in query or gallery: scores will be higher than on unseen vehicles": shared,
-        f"of {n_query} queries have no positive{other} in the gallery and are not scored": alone}
-    return [f'{n} {text}' for text, n in texts.items() if n]
+        _count(single, 'training identity has', 'training identities have')
+        + " one image; batches repeat it, and it is its own only positive": single,
+        _count(shared, 'identity is', 'identities are')
+        + " in training and in query or gallery: scores will be higher than on unseen vehicles": shared,
+        f"{alone} of {n_query} queries {'has' if alone == 1 else 'have'} no positive{other} in the gallery and "
+        f"{'is' if alone == 1 else 'are'} not scored": alone}
+    return [text for text, n in texts.items() if n]
 
 # %% ../../nbs/data/01_manifest.ipynb #7a42edec
 def split_summary(

@@ -70,7 +70,7 @@ def _source(f):
 def own_code(
     o # a callable, or a `partial`, list or dict of them
 )->dict: # dotted name -> 12 hex digits of the source's SHA-256
-    "The user's code in `o` and all of the user's code that it names; raises `ReIDError` for a callable without a telling name."
+    "The user's code in `o` and all of the user's code that it names; raises `ReIDError` for a callable that cannot be described by name (a lambda, say)."
     todo, out = [], {}
     for f in _callables(o):
         _check_named(f)

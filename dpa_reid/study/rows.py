@@ -91,7 +91,7 @@ def recipe_inputs(
 def inputs(self:AblationRow,
     recipe:Recipe # the study's
 )->dict: # attention, stages, recipe and, for modules of one's own, code
-    "What decides the results of a row, as plain data; raises `ReIDError` for an attention or a loss without a telling name."
+    "What decides the results of a row, as plain data; raises `ReIDError` for an attention or a loss that cannot be described by name (a lambda, say)."
     code = own_code(self.attention)
     stages = self.stages if self.attention else None
     d = dict(attention=to_spec(self.attention), stages=stages, recipe=recipe_inputs(self.full_recipe(recipe)))
