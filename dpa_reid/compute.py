@@ -22,12 +22,19 @@ def _cpu_has_bf16():
     except OSError: return False
     return any({'avx512_bf16', 'amx_bf16'} & set(l.split()) for l in lines if l.startswith('flags'))
 
-# %% ../nbs/core/02_compute.ipynb #5ae2f3ae
+# %% ../nbs/core/02_compute.ipynb #b95ffba6
+def _is_depthwise(net):
+    "Whether a network convolves depthwise anywhere."
+    return any(isinstance(m, torch.nn.Conv2d) and 1 < m.groups == m.in_channels for m in net.modules())
+
+# %% ../nbs/core/02_compute.ipynb #0cd57794
 def fast_dtype(
-    device=None # a torch device or its name; None for fastai's default device
+    device=None, # a torch device or its name; None for fastai's default device
+    net:torch.nn.Module=None # the network that is to run there, where it is known
 )->torch.dtype: # `torch.bfloat16` where the hardware multiplies it natively, `torch.float16` on NVIDIA's Volta and Turing, else `torch.float32`
     "The number format in which `device` trains fastest; float16 needs its loss scaled, as `AutoCast` does."
     device = torch.device(default_device() if device is None else device)
+    if device.type == 'cpu' and net is not None and _is_depthwise(net): return torch.float32
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == 'cuda' else device.type == 'cpu' and _cpu_has_bf16()
     if native: return torch.bfloat16
     has_tensor_cores = device.type == 'cuda' and torch.cuda.get_device_capability(device) >= (7, 0)

@@ -29,7 +29,7 @@ class _Plain(Callback):
             e.args = (e.args[0].split('`:\n\t', 1)[-1],)
             raise
 
-# %% ../../nbs/train/03_callbacks.ipynb #84989ae6
+# %% ../../nbs/train/03_callbacks.ipynb #032d919f
 class AutoCast(_Plain, MixedPrecision):
     "Runs the forward pass in `dtype` (the device's `fast_dtype` if None) and hands float32 to the loss; scales the loss where `dtype` is float16."
     def __init__(self, dtype:torch.dtype=None): self.dtype = dtype
@@ -37,7 +37,7 @@ class AutoCast(_Plain, MixedPrecision):
         self.leave()
         self._refuse_second()
         device = next(self.model.parameters()).device
-        dtype = self.dtype or fast_dtype(device)
+        dtype = self.dtype or fast_dtype(device, self.model)
         self.autocast = torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
         self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16), L()
         self.learn.one_batch = partial(_and_leave, self)

@@ -92,11 +92,16 @@ class Embedder:
     def __repr__(self):
         return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
 
-# %% ../../nbs/train/08_embed.ipynb #008f5833
+# %% ../../nbs/train/08_embed.ipynb #1f0f35fe
 @patch(as_prop=True)
 def device(self:Embedder)->torch.device:
     "Where the network is."
     return next(self.net.parameters()).device
+
+@patch(as_prop=True)
+def _dtype(self:Embedder):
+    "The number format of the products."
+    return fast_dtype(self.device, self.net) if self.dtype is None else self.dtype
 
 # %% ../../nbs/train/08_embed.ipynb #89da3285
 class _Images:
@@ -123,7 +128,7 @@ def batch(self:Embedder,
     "A few images as the network takes them: resized, normalized, on its device."
     return torch.cat(list(self._batches(list(images))))
 
-# %% ../../nbs/train/08_embed.ipynb #92e72589
+# %% ../../nbs/train/08_embed.ipynb #fe319c41
 @patch
 @torch.no_grad()
 def _vectors(self:Embedder, images):
@@ -133,7 +138,7 @@ def _vectors(self:Embedder, images):
     out = []
     try:
         for x in self._batches(images):
-            with autocast(self.device, self.dtype): out.append(self.net(x).float().cpu())
+            with autocast(self.device, self._dtype): out.append(self.net(x).float().cpu())
     finally: self.net.train(was)
     return torch.cat(out)
 
@@ -159,12 +164,11 @@ def _decodable(self:Embedder, images):
     if ok.any(): return ok
     raise DataError(f"none of the {len(images)} images can be decoded, the first is {files[0]}. Are they images?")
 
-# %% ../../nbs/train/08_embed.ipynb #41cf1353
+# %% ../../nbs/train/08_embed.ipynb #f1b73358
 @patch
 def _key(self:Embedder, images):
     "A digest of all that the embeddings of image files depend on."
-    dtype = fast_dtype(self.device) if self.dtype is None else self.dtype
-    how = [net_fingerprint(self.net), self.size, [list(map(float, s)) for s in (self.mean, self.std)], str(dtype),
+    how = [net_fingerprint(self.net), self.size, [list(map(float, s)) for s in (self.mean, self.std)], str(self._dtype),
            self.device.type, versions()]
     read = self.load_image and partial(self.load_image, size=self.size)
     code = [code_text(o) for o in (augment, Embedder)]
