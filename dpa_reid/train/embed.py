@@ -65,11 +65,11 @@ def take(self:Embeddings,
                         f"{rows.index[at < 0][0]}: embed them too.")
     return self.vectors[torch.from_numpy(at)]
 
-# %% ../../nbs/train/08_embed.ipynb #8f7fc41f
+# %% ../../nbs/train/08_embed.ipynb #dd619e64
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
-        net:nn.Module, # images (B, 3, H, W) to embeddings (B, D) in evaluation
+        net:nn.Module=None, # images (B, 3, H, W) to embeddings (B, D) in evaluation; None for the library's own network
         size=None, # side of the input in pixels, or height and width; None for what the network says, or 256
         mean=None, # of RGB in [0, 1] that the network was trained with; None for what the network says, or ImageNet's
         std=None, # deviation likewise
@@ -82,6 +82,7 @@ class Embedder:
         verify:bool=True, # leave out files that cannot be decoded; False where all are known to be whole
         name:str='' # of the model, for tables
     ):
+        if net is None: net, self.meta = load_net(default_model, default_device())
         config = getattr(net, 'data_config', {})
         self.net, self.load_image, self.cache = net, load_image, EmbeddingCache(cache)
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))

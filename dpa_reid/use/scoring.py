@@ -40,21 +40,21 @@ def _check_unseen(model, seen, rows, allow_seen):
                     "of other vehicles. "
                     "Score it on others, or pass --allow-seen, which marks the score.")
 
-# %% ../../nbs/use/02_scoring.ipynb #9b5d4ec0
+# %% ../../nbs/use/02_scoring.ipynb #a7219042
 def open_model(
-    model, # a model folder, or a timm architecture as 'timm:resnet50.tv_in1k'
+    model, # a model folder, 'default', or a timm architecture as 'timm:resnet50.tv_in1k'
     attention=None, # your own attention, where the network was trained with it
     pool=None, # of a timm architecture: `() -> module`, feature map to vector
     **kwargs # for `Embedder`, such as `size`, `bs` and `num_workers`
 )->Embedder: # with its `home`, where embeddings and scores of it are kept
     "The embedder that `model` names; raises `ModelError` as `Embedder.load` and `Embedder.untrained` do."
     kind, _, arch = str(model).partition(':')
-    if kind != 'timm':
-        if pool: raise ReIDError(f"{model}: was trained with its own pooling; another one is for timm:ARCHITECTURE.")
-        embedder, home = Embedder.load(model, attention, **kwargs), Path(model)
-    else:
-        home = Path('models')/arch
-        embedder = Embedder.untrained(arch, pool, **{'cache': home/'cache', **kwargs})
+    if kind != 'timm' and pool:
+        raise ReIDError(f"{model}: was trained with its own pooling; another one is for timm:ARCHITECTURE.")
+    home = Path(model) if kind not in ('timm', 'default') else Path('models')/(arch or 'default')
+    kept = {'cache': home/'cache', 'name': home.name, **kwargs}
+    if kind == 'timm': embedder = Embedder.untrained(arch, pool, **kept)
+    else: embedder = Embedder.load(default_model if kind == 'default' else model, attention, **kept)
     embedder.home = home
     return embedder
 
