@@ -220,8 +220,9 @@ def dpa_eval(
     if report: write_report(result, out/'report.html', other, queries=queries)
     _print_files(out, report, len(result.repeats))
 
-# %% ../../nbs/cli/03_models.ipynb #d2a76a68
-attentions = dict(dpa=DpA, dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None),
+# %% ../../nbs/cli/03_models.ipynb #86de3651
+attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),
+                  dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None),
                   spa=partial(DpA, cpa=None),
                   se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
 recipes = {r.name: r for r in (veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe,
@@ -270,13 +271,13 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #ffd04723
+# %% ../../nbs/cli/03_models.ipynb #68fcbe80
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/run', # folder of the run; the same command resumes an interrupted one
     arch:str=None, # a timm architecture with stages; by default resnet50.tv_in1k, with --init default that network's
-    attention:str='dpa', # dpa, dpa_released, cpa, spa, se, non_local, cbam, ca or none
+    attention:str='dpa', # dpa, dpa_identity, dpa_released, cpa, spa, se, non_local, cbam, ca or none
     module:str=None, # an attention of your own in its place: my_package.attention:Mine
     stages:str='4', # stages after which it is put, conv2_x to conv5_x, such as 3,4
     recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released or scratch

@@ -117,7 +117,7 @@ def excitation(self:SpA, x):
 @patch
 def forward(self:SpA, x): return (self.excitation(x) + x).sigmoid()
 
-# %% ../../nbs/layers/03_dpa.ipynb #1f83d0bc
+# %% ../../nbs/layers/03_dpa.ipynb #c78790e7
 class DpA(nn.Module):
     "Dual-pooling attention: X * X' * X'' (B, C, H, W) for a map of that shape and any size; `ModelError` for an unknown variant."
     def __init__(self,
@@ -125,16 +125,18 @@ class DpA(nn.Module):
         hw:tuple=(16, 16), # height and width, in places, to which SpA brings its pooled maps; or one number for both
         variant:str='paper', # the reading: `'paper'` or `'released'`
         cpa=CpA, # `(nf, variant=) -> nn.Module`, the gate X'; None for none
-        spa=SpA # `(nf, hw, variant=) -> nn.Module`, the gate X''; None for none
+        spa=SpA, # `(nf, hw, variant=) -> nn.Module`, the gate X''; None for none
+        init:str=None # 'identity' begins as the identity, for a place within trained weights; None as the paper
     ):
         super().__init__()
-        self.variant = variant
+        if init not in (None, 'identity'): raise ModelError(f"init={init!r}: it is None (the paper's) or 'identity'.")
+        self.variant, self.mix = variant, nn.Parameter(torch.zeros(())) if init else None
         self.cpa, self.spa = cpa and cpa(nf, variant=variant), spa and spa(nf, hw, variant=variant)
     def forward(self, x):
         y = x
         for gate in (self.cpa, self.spa):
             if gate is not None: y = y*gate(x)
-        return y
+        return y if self.mix is None else x + self.mix*(y - x)
 
 # %% ../../nbs/layers/03_dpa.ipynb #bbe29739
 def load_released_dpa(
