@@ -54,7 +54,8 @@ def _show_photographs(csv, file):
     def scored(model, name): return evaluate_model(model, images, rule, name=name, size=size, progress=is_interactive())
     own, parent = scored('default', 'default'), scored(f'timm:{_own_arch()}', 'ImageNet')
     write_report(own, file, parent)
-    print(f"\nPhotographs of {csv}:\n\n{_side_by_side(ImageNet=parent, default=own)}\n\n{file}: report on these photographs")
+    print(f"\nPhotographs of {csv}:\n\n{_side_by_side(ImageNet=parent, default=own)}\n\n{file}: report on these "
+          "photographs")
 
 def _own_arch(): return open_model('default').meta['network']['arch']
 
@@ -74,7 +75,8 @@ def _print_demo(result, own, out, seconds):
     table = _side_by_side(untrained=result.start, trained=result, library=own)
     print(f"\nVehicles never seen in training ({n} queries of {result.intervals().n_identities} vehicles):\n\n{table}\n")
     for note in result.intervals().notes: print(note)
-    print("'library' is the network that comes with the library (--model default), made from ImageNet weights and other drawings.")
+    print("'library' is the network that comes with the library (--model default), made from ImageNet weights and "
+          "other drawings.")
     print(f"\n{seconds}\n{out}: model.json, weights.safetensors, scores.json, queries.csv\nLook at {out}/report.html"
           "\nNext, with images of your own (the README says how to write labels.csv):"
           "\n  dpa_eval --model default --data labels.csv --report")
@@ -101,8 +103,10 @@ def dpa_demo(
     if _begin(run, fresh, 0) is not None:
         with seconds.step('drawing'): drawn = _draw(data, ids, images, size, seed)
         with seconds.step('training and scoring'):
-            result = train_run(run, drawn, arch, DpA, recipe, seed=seed, bar=is_interactive(), eval_every=max(1, epochs//4))
-        with seconds.step('the library\'s network'): own = evaluate_model('default', drawn, cross_camera, progress=is_interactive())
+            result = train_run(run, drawn, arch, DpA, recipe, seed=seed, bar=is_interactive(),
+                               eval_every=max(1, epochs//4))
+        with seconds.step('the library\'s network'):
+            own = evaluate_model('default', drawn, cross_camera, progress=is_interactive())
         with seconds.step('report'): write_report(result, Path(out)/'report.html', result.start)
         _print_demo(result, own, out, seconds)
     else: print(f'Look at {out}/report.html')

@@ -50,7 +50,8 @@ def _severities(text):
     try: found = sorted({int(s) for s in text.split(',')})
     except ValueError: found = []
     if found and set(found) <= set(range(1, 6)): return found
-    raise ReIDError(f"--severities {text}: give numbers from 1 (slight) to 5 (severe) with commas between them, such as 1,3,5")
+    raise ReIDError(f"--severities {text}: give numbers from 1 (slight) to 5 (severe) with commas between them, such "
+                    "as 1,3,5")
 
 # %% ../../nbs/cli/07_robust.ipynb #0d4f28a4
 @command

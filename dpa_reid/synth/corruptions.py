@@ -141,7 +141,8 @@ def downscale(
     return im.convert('RGB').resize(small, Image.Resampling.BOX).resize(im.size, Image.Resampling.BICUBIC)
 
 # %% ../../nbs/synth/11_corruptions.ipynb #423b0360
-corruptions = (fog, rain, low_light, motion_blur, compress, downscale, occlude, rotate) # each `(image, severity, rng) -> image`
+# each `(image, severity, rng) -> image`
+corruptions = (fog, rain, low_light, motion_blur, compress, downscale, occlude, rotate)
 
 # %% ../../nbs/synth/11_corruptions.ipynb #c9cd9b8f
 def corrupt_manifest(

@@ -43,7 +43,8 @@ def cross_validate(
 )->Evaluation: # with `start`, the evaluation of the untrained backbone
     "Trains once for each fold, from where an interrupted cross-validation stopped, and writes the scores of all. Raises as `train_run` does."
     results, n = [], protocol.n_repeats
-    if n != protocol.rule.n_folds: raise ReIDError(f"{protocol.name}: divide the identities once; {n} trainings were asked for.")
+    if n != protocol.rule.n_folds:
+        raise ReIDError(f"{protocol.name}: divide the identities once; {n} trainings were asked for.")
     for i in range(n):
         fold = Run(run.folder/f'fold{i+1}', run.settings | dict(fold=i+1))
         if not fold.is_finished: fold.begin()

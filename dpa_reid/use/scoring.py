@@ -76,5 +76,6 @@ def evaluate_model(
     out = model.evaluate(images.df, protocol, **(ranking or {}))
     out.seen, known = seen, None if seen is None else {k: v for k, v in seen.items() if k != 'paths'}
     left_out = rows.path[rows.index.isin(out.embeddings.left_out)].tolist()
-    out.source = dict(model=dict(path=str(model.home), sha256=model.meta['sha256'], trained_on=known), left_out=left_out)
+    out.source = dict(model=dict(path=str(model.home), sha256=model.meta['sha256'], trained_on=known),
+                      left_out=left_out)
     return out

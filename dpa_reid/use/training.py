@@ -52,7 +52,8 @@ def plan_line(learn):
     rows, warmup = learn.dls.train_ds.items, r.iterations(n_iter)[0]
     backbone = f' (backbone {r.lr*r.body_lr:g})' if r.body_lr != 1 else ''
     return (f"{len(rows):,} training images of {rows.pid.nunique():,} vehicles, {r.P} x {r.K} in a batch: "
-            f"{_count(r.epochs, 'epoch')} of {n_iter:,} make {r.epochs*n_iter:,} iterations; {r.optimizer}, rate {r.lr:g}{backbone} after {warmup:,} "
+            f"{_count(r.epochs, 'epoch')} of {n_iter:,} make {r.epochs*n_iter:,} iterations; {r.optimizer}, rate "
+            f"{r.lr:g}{backbone} after {warmup:,} "
             "iterations of warm-up")
 
 # %% ../../nbs/use/01_training.ipynb #e66d45d4
