@@ -151,7 +151,7 @@ def _with_ends(evaluation):
 @patch
 def _damaged(self:Study, damages, severities, splits):
     "The manifests to score, by damage and severity: first the undamaged one."
-    drawn, folder = self.drawn, self.folder/'corrupt_manifest'/self.checksum[:12]
+    drawn, folder = self.drawn, self.folder/'damaged'/self.checksum[:12]
     cases = {('none', 0): drawn}
     return cases | {(f.__name__, n): corrupt_manifest(drawn, folder, f, n, splits) for f in damages for n in severities}
 

@@ -84,7 +84,8 @@ class Recipe:
     cosine_delay:int = _setting(0, "epochs before the cosine begins")
     cosine_final:float = _setting(0., "final rate of the cosine as a multiple of the base rate")
     freeze:float = _setting(0., "epochs during which the backbone, attention included, stays fixed")
-    freeze_iters:int = _setting(0, "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
+    freeze_iters:int = _setting(0,
+                                "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
     epochs:int = _setting(60, "epochs")
 
     def __post_init__(self):
@@ -306,7 +307,8 @@ def warning(self:Recipe,
     if not found: return ''
     run = f"{_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}"
     return (f"Recipe {self.name!r} does not fit {run}: {'; '.join(found)}. "
-            "Train for longer, or change the recipe's settings `epochs`, `warmup`, `freeze`, `steps_at` or `cosine_delay` "
+            "Train for longer, or change the recipe's settings `epochs`, `warmup`, `freeze`, `steps_at` or "
+            "`cosine_delay` "
             "(`recipe.replace(warmup=1)`; as a command, --epochs, --warmup or --freeze).")
 
 # %% ../../nbs/train/05_recipes.ipynb #74dadc9d
