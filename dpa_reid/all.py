@@ -9,7 +9,7 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/cli/05_all.ipynb #296d9c61
+# %% ../nbs/cli/05_all.ipynb #452c8804
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
@@ -57,7 +57,7 @@ from .train.schedule import cosine_decay, step_decay, WarmupDecay
 from .train.validation import retrieval_metrics
 from .train.callbacks import *
 from dpa_reid.train.recipes import (
-    veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe, Recipe,
+    default_recipe, few_recipe, veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe, Recipe,
     recipe_table)
 from .train.learner import reid_learner
 from .train.embed import *

@@ -220,13 +220,13 @@ def dpa_eval(
     if report: write_report(result, out/'report.html', other, queries=queries)
     _print_files(out, report, len(result.repeats))
 
-# %% ../../nbs/cli/03_models.ipynb #86de3651
+# %% ../../nbs/cli/03_models.ipynb #260391ac
 attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),
                   dpa_released=partial(DpA, variant='released'), cpa=partial(DpA, spa=None),
                   spa=partial(DpA, cpa=None),
                   se=SE, non_local=NonLocal, cbam=CBAM, ca=CA, none=None)
-recipes = {r.name: r for r in (veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe,
-                               scratch_recipe)}
+recipes = {r.name: r for r in (default_recipe, few_recipe, scratch_recipe, veri_uav_recipe, veri_uav_released_recipe,
+                               vru_recipe, vru_released_recipe)}
 
 # %% ../../nbs/cli/03_models.ipynb #47c7aab3
 def _stage_numbers(text):
@@ -271,7 +271,7 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #68fcbe80
+# %% ../../nbs/cli/03_models.ipynb #04180b50
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -280,7 +280,7 @@ def dpa_train(
     attention:str='dpa', # dpa, dpa_identity, dpa_released, cpa, spa, se, non_local, cbam, ca or none
     module:str=None, # an attention of your own in its place: my_package.attention:Mine
     stages:str='4', # stages after which it is put, conv2_x to conv5_x, such as 3,4
-    recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released or scratch
+    recipe:str='default', # default, few, scratch, or the paper's: veri_uav, veri_uav_released, vru or vru_released
     epochs:int=None, # in place of the recipe's
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs of warm-up, in place of the recipe's

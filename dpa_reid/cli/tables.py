@@ -67,7 +67,7 @@ def dpa_tables(
     out:str='models/tables', # folder of runs and tables; the same command continues with what is there
     seeds:int=3, # trainings of each row
     arch:str='resnet50.tv_in1k', # a timm architecture with stages
-    recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released or scratch
+    recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released, default, few or scratch
     epochs:int=None, # in place of the recipe's
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs, in place of the recipe's
