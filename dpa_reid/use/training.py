@@ -73,7 +73,7 @@ def start_record(
     scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
     return dict(scores=scores, comparison=comparison.to_dict())
 
-# %% ../../nbs/use/01_training.ipynb #ca8b6ceb
+# %% ../../nbs/use/01_training.ipynb #d934b46b
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -91,6 +91,7 @@ def train_run(
     eval_every:int=1 # epochs between two scorings
 )->Evaluation: # with `start`, the evaluation of the untrained backbone
     "Trains, from the last epoch of an interrupted run, and not at all where it is finished; writes the model folder, scores and pictures there. Raises as what it calls."
+    # long: a step of the story per line
     set_seed(seed)
     # decoded once, for training and scoring alike
     t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
