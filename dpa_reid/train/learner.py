@@ -126,13 +126,13 @@ def _seen_before(weights):
     "The digests of the images that the starting `weights` were trained on: '' where these are no model folder, None where it does not list them."
     return read_meta(weights).get('trained_on') or None if _is_model_folder(weights) else ''
 
-# %% ../../nbs/train/06_learner.ipynb #da2aac82
+# %% ../../nbs/train/06_learner.ipynb #f75ac77b
 @delegates(Learner.__init__, but=['model', *_set_by_recipe])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
     arch='resnet50.tv_in1k', # a timm architecture with stages, or what else `make_body` takes
     attention=DpA, # callable `channels -> module` put after `stages`; None for the plain backbone
-    recipe:Recipe=veri_uav_recipe, # losses, head, optimizer and schedule
+    recipe:Recipe=default_recipe, # losses, head, optimizer and schedule
     stages=(4,), # stages that the attention follows, in the paper's numbering (conv2_x..conv5_x)
     pretrained:bool=True, # ImageNet weights from timm
     weights=None, # a local file of such weights, in place of a download
