@@ -38,26 +38,24 @@ class _Steps(dict):
         self[name] = time.time() - begun
     def __str__(self): return ', '.join(f'{k} {v:.0f} s' for k, v in self.items())
 
-# %% ../../nbs/cli/06_demo.ipynb #9fe10e4b
+# %% ../../nbs/cli/06_demo.ipynb #f35476c6
 def _side_by_side(**columns):
     "A plain table of scores: one row per score, one column per network."
     rows = [(m, *(f'{100*e.table[m].mean():.1f}%' for e in columns.values()))
             for m in ('mAP', 'Rank-1', 'Rank-5', 'Rank-10', 'mINP')]
-    return text_table([('', *(name.replace('_', ' ') for name in columns)), *rows])
+    return text_table([('', *columns), *rows])
 
-# %% ../../nbs/cli/06_demo.ipynb #473634aa
+# %% ../../nbs/cli/06_demo.ipynb #0e6b144f
 def _show_photographs(csv, file):
     "Score the library's own network and its parent on images of the user, and write a report."
     images = open_images(csv)
     rule, _ = default_protocol(images.df)
-    size = open_model('default').size
-    def scored(model, name): return evaluate_model(model, images, rule, name=name, size=size, progress=is_interactive())
-    own, parent = scored('default', 'default'), scored(f'timm:{_own_arch()}', 'ImageNet')
-    write_report(own, file, parent)
-    print(f"\nPhotographs of {csv}:\n\n{_side_by_side(ImageNet=parent, default=own)}\n\n{file}: report on these "
-          "photographs")
-
-def _own_arch(): return open_model('default').meta['network']['arch']
+    how = dict(load_image=images.load_image, progress=is_interactive())
+    own = open_model('default', **how)
+    parent = open_model(f"timm:{own.meta['network']['arch']}", name='ImageNet', size=own.size, **how)
+    found, before = (evaluate_model(m, images, rule) for m in (own, parent))
+    write_report(found, file, before)
+    print(f"\nPhotographs of {csv}:\n\n{_side_by_side(ImageNet=before, default=found)}\n\nLook at {file}")
 
 # %% ../../nbs/cli/06_demo.ipynb #8fd2040a
 demo_recipe = scratch_recipe.replace(name='demo', P=8, lr=2e-3)
@@ -81,7 +79,7 @@ def _print_demo(result, own, out, seconds):
           "\nNext, with images of your own (the README says how to write labels.csv):"
           "\n  dpa_eval --model default --data labels.csv --report")
 
-# %% ../../nbs/cli/06_demo.ipynb #3b1c69eb
+# %% ../../nbs/cli/06_demo.ipynb #654f2ffd
 @command
 def dpa_demo(
     out:str='models/demo', # folder of the run
@@ -105,7 +103,7 @@ def dpa_demo(
         with seconds.step('training and scoring'):
             result = train_run(run, drawn, arch, DpA, recipe, seed=seed, bar=is_interactive(),
                                eval_every=max(1, epochs//4))
-        with seconds.step('the library\'s network'):
+        with seconds.step("the library's network"):
             own = evaluate_model('default', drawn, cross_camera, progress=is_interactive())
         with seconds.step('report'): write_report(result, Path(out)/'report.html', result.start)
         _print_demo(result, own, out, seconds)

@@ -47,11 +47,10 @@ def _seen_note(result):
             f"{rows.pid.nunique()} vehicles of this test "
             f"({known['test_images']} of {len(rows)} test images show them). Its score says nothing of others."]
 
-# %% ../../nbs/cli/03_models.ipynb #37e9bab0
+# %% ../../nbs/cli/03_models.ipynb #3b60383b
 def _print_result(result, why, other=None):
     "Print what was scored, by which rule, and the scores; what must be known of the network, and of the `other` it is compared with."
-    sides = zip(*(s.pids for s in result.splits[:len(result.splits)//len(result.scores)]))
-    q, g = (np.concatenate(side) for side in sides)
+    q, g = (np.concatenate(side) for side in zip(*(s.pids for s in result.first_splits)))
     line = (f"{len(q):,} queries ({len(set(q)):,} vehicles), {len(g):,} gallery images ({len(set(g)):,} vehicles); "
             f"protocol {result.protocol.name} ({why})")
     if len(result.scores) > 1: line += f"; means over {len(result.scores)} repeats"
@@ -166,7 +165,7 @@ def _print_files(out, report, repeats):
     pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
     if repeats > 1: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the first repeat.")
 
-# %% ../../nbs/cli/03_models.ipynb #6926582a
+# %% ../../nbs/cli/03_models.ipynb #35784faf
 @command
 def dpa_eval(
     # model folder, as `dpa_train` and `dpa_demo` write it; default, the library's own network; or timm:ARCHITECTURE,
@@ -218,7 +217,7 @@ def dpa_eval(
                  comparison=compared,
                  seconds=round(time.time()-t, 1))
     if report: write_report(result, out/'report.html', other, queries=queries)
-    _print_files(out, report, len(result.repeats))
+    _print_files(out, report, len(result.scores))
 
 # %% ../../nbs/cli/03_models.ipynb #260391ac
 attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),

@@ -9,26 +9,32 @@ __all__ = ['dpa_robust']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/07_robust.ipynb #1dbaeb51
+# %% ../../nbs/cli/07_robust.ipynb #0bbb9e01
 import shutil
 from pathlib import Path
 from ..core import *
 from ..synth.corruptions import *
 from ..data.images import *
+from ..scores.bootstrap import warn_few_ids
 from ..train.evaluate import *
 from ..train.run import *
 from ..use.scoring import *
 from ..use.robustness import *
 from .data import *
-from .models import _check_other, _model_names
+from .models import _check_other, _folder_name, _model_names
 
-# %% ../../nbs/cli/07_robust.ipynb #404d9966
+# %% ../../nbs/cli/07_robust.ipynb #84723b4b
 def _by_severity(table, model):
     "mAP in percent: a line per corruption, a column per severity."
     rows = table[(table.model == model) & (table.corruption != 'none')]
     wide = 100*rows.pivot(index='corruption', columns='severity', values='mAP').loc[rows.corruption.unique()]
     head = [('', *(f'severity {s}' for s in wide.columns))]
     return text_table(head + [(k.replace('_', ' '), *(f'{v:.1f}%' for v in r)) for k, r in wide.iterrows()])
+
+def _print_test(split, protocol, why):
+    "What was scored, and whether that is enough for an interval."
+    n = len(set(split.pids[0]))
+    print(f'{len(split):,} queries of {n:,} vehicles; protocol {protocol.name} ({why})', *warn_few_ids(n), '', sep='\n')
 
 def _print_model(table, model):
     "The scores of one model."
@@ -53,7 +59,7 @@ def _severities(text):
     raise ReIDError(f"--severities {text}: give numbers from 1 (slight) to 5 (severe) with commas between them, such "
                     "as 1,3,5")
 
-# %% ../../nbs/cli/07_robust.ipynb #0d4f28a4
+# %% ../../nbs/cli/07_robust.ipynb #f94047e3
 @command
 def dpa_robust(
     model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
@@ -74,16 +80,18 @@ def dpa_robust(
     _check_options(bs=bs, size=size)
     _check_options(0, workers=workers)
     levels, images = _severities(severities), open_images(data)
-    rule, _ = pick_protocol(protocol, images)
+    rule, why = pick_protocol(protocol, images)
     _check_other(model, against)
     names = [n for n in _model_names(model, against) if n]
     how = dict(bs=bs, num_workers=loader_workers(workers), progress=is_interactive()) | ({'size': size} if size else {})
     models = [open_model(m, name=n, **how) for m, n in zip((model, against), names)]
-    out = Path(out) if out else models[0].home/'robust'/'-against-'.join([images.name, *names[1:]])
+    name = _folder_name(images, protocol, None, against, dict(gallery=gallery), size)
+    out = Path(out) if out else models[0].home/'robust'/name
     splits = ('query', 'gallery') if gallery else ('query',)
     table = robustness_table(models, images, rule, out/'damaged', corruptions, levels, splits, allow_seen)
+    _print_test(rule.split(images.df), rule, why)
     for name in names: _print_model(table, name)
     if against: _print_differences(table, names)
-    write_robustness(table, out, f"Robustness of {' and '.join(names)}")
+    write_robustness(table, out, f"Robustness of {' and '.join(names)}", ' and '.join(splits))
     shutil.rmtree(out/'damaged')
     print(f'\n{out}: robustness.csv, robustness.png\nLook at {out}/robustness.html')

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['KFold', 'k_fold', 'OneFold', 'one_fold']
 
-# %% ../../nbs/data/15_k_fold.ipynb #3a93ead8
+# %% ../../nbs/data/15_k_fold.ipynb #79c347ca
 from dataclasses import dataclass, replace
 import numpy as np
 from fastcore.basics import patch
 from ..core import *
 from .manifest import *
 from .protocol import *
-from .protocol import _by_identity, _key, _pick_queries, _require
+from .protocol import _by_identity, _key, _mark_tested
 
 # %% ../../nbs/data/15_k_fold.ipynb #14d4bbcd
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def _fold(self:KFold, ids, seed, repeat):
     order = sorted(ids, key=lambda pid: _key(seed, shuffle, 'fold', str(pid)))
     return order[fold::self.n_folds], shuffle
 
-# %% ../../nbs/data/15_k_fold.ipynb #60a2eb0d
+# %% ../../nbs/data/15_k_fold.ipynb #ce08c8c9
 @patch
 def __call__(self:KFold, df, seed, repeat):
     "The role of each row of the manifest `df` (N,) in repeat number `repeat` of `seed`."
@@ -40,20 +40,16 @@ def __call__(self:KFold, df, seed, repeat):
     if len(ids) < 2*self.n_folds:
         raise DataError(f"{len(ids)} identities are too few for {self.n_folds} folds, which need at least "
                         f"{2*self.n_folds}. Take fewer folds.")
-    if self.by is not None: _require(df, self.by, "each value of which gives a tested identity a query")
-    by = np.zeros(len(df)) if self.by is None else df[self.by].to_numpy()
-    role = np.where(known, 'train', '').astype(object)
     tested, shuffle = self._fold(ids, seed, repeat)
-    for pid in tested:
-        role[ids[pid]] = 'gallery'
-        role[_pick_queries(ids[pid], by, self.by is None, seed, shuffle, str(pid))] = 'query'
-    return role
+    role = np.where(known, 'train', '').astype(object)
+    return _mark_tested(role, df, {pid: ids[pid] for pid in tested}, self.by, seed, shuffle)
 
-# %% ../../nbs/data/15_k_fold.ipynb #295fe661
+# %% ../../nbs/data/15_k_fold.ipynb #7426537b
 @patch(as_prop=True)
 def text(self:KFold):
     "The rule in words."
-    per = "" if self.by is None else f" for every {column_noun(self.by)} with at least two of its images, or one in all where there is none"
+    noun = column_noun(self.by)
+    per = f" for every {noun} with at least two of its images, or one in all where there is none" if self.by else ""
     return (f"Cross-validation: the identities are divided at random into {self.n_folds} folds. Each fold is tested "
             "once, by a network that was trained on the others. Each tested identity that can be found again gives one "
             f"random query{per}; all its other images are the gallery. Scores are means over the queries of all folds.")

@@ -319,13 +319,23 @@ class HeldOutIds:
         if 0 < self.share < 1: return
         raise DataError(f"share={self.share}: give the part of the training identities to hold out, between 0 and 1.")
 
+# %% ../../nbs/data/02_protocol.ipynb #d7c6ff24
+def _mark_tested(role, df, ids, by, *keys):
+    "Makes the images of `ids` (identity -> positions) gallery in `role` (N,), and one for each value of the column `by` query."
+    if by is not None: _require(df, by, "each value of which gives a held-out identity a query")
+    values = np.zeros(len(df)) if by is None else df[by].to_numpy()
+    for pid, at in ids.items():
+        role[at] = 'gallery'
+        role[_pick_queries(at, values, by is None, *keys, str(pid))] = 'query'
+    return role
+
 # %% ../../nbs/data/02_protocol.ipynb #eea67ad1
 def _held_out(ids, share, *keys):
     "The identities to hold out: the given share of them, one at least, all but one at most."
     n = max(1, min(len(ids)-1, round(share*len(ids))))
     return sorted(ids, key=lambda p: _key(*keys, 'hold out', str(p)))[:n]
 
-# %% ../../nbs/data/02_protocol.ipynb #56c63568
+# %% ../../nbs/data/02_protocol.ipynb #7a88c6b8
 @patch
 def __call__(self:HeldOutIds, df, seed, repeat):
     "The role of each row of the manifest `df` (N,) in repeat number `repeat` of `seed`."
@@ -334,13 +344,8 @@ def __call__(self:HeldOutIds, df, seed, repeat):
     if len(ids) < 2:
         raise DataError(f"the manifest has {len(ids)} training identities: holding some out and training on the rest "
                         "takes at least 2.")
-    if self.by is not None: _require(df, self.by, "each value of which gives a held-out identity a query")
-    by = np.zeros(len(df)) if self.by is None else df[self.by].to_numpy()
-    role = np.where(train, 'train', '').astype(object)
-    for pid in _held_out(ids, self.share, seed, repeat):
-        role[ids[pid]] = 'gallery'
-        role[_pick_queries(ids[pid], by, self.by is None, seed, repeat, str(pid))] = 'query'
-    return role
+    tested = {pid: ids[pid] for pid in _held_out(ids, self.share, seed, repeat)}
+    return _mark_tested(np.where(train, 'train', '').astype(object), df, tested, self.by, seed, repeat)
 
 # %% ../../nbs/data/02_protocol.ipynb #cb3819ce
 @patch(as_prop=True)

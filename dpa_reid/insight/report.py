@@ -73,13 +73,13 @@ def _intervals_table(models):
     d = pd.DataFrame([{'model': n, **{k: cell(r) for k, r in m.intervals().table.iterrows()}} for m, n in models])
     return d if d['model'].any() else d.drop(columns='model')
 
-# %% ../../nbs/insight/07_report.ipynb #ec394605
+# %% ../../nbs/insight/07_report.ipynb #d19bedad
 def _repeats_text(e):
     "A sentence on the mean over the repeats; '' for a single one."
-    if len(e.repeats) == 1: return ''
+    if len(e.scores) == 1: return ''
     t = e.table.drop(columns='skipped')
     means = ', '.join(f'{k} {100*t[k].mean():.1f}% ± {100*t[k].std():.1f}' for k in t)
-    return (f"Mean and standard deviation over {len(e.repeats)} repeats of the gallery: {means}. The table and the "
+    return (f"Mean and standard deviation over {len(e.scores)} repeats of the gallery: {means}. The table and the "
             "CMC curve are of all repeats; "
             "lists, confusions, conditions and map are of the first. ")
 

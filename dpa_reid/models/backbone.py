@@ -6,8 +6,9 @@
 __all__ = ['ModuleShape', 'trace_shapes', 'Stage', 'stages_of', 'set_last_stride', 'Backbone', 'insert_attention', 'ceil_stem',
            'make_body']
 
-# %% ../../nbs/models/01_backbone.ipynb #c191fff3
+# %% ../../nbs/models/01_backbone.ipynb #d4feb2d6
 import copy, difflib, warnings
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 import pandas as pd, timm, torch
@@ -259,18 +260,26 @@ def summary(self:Backbone,
     rows.append(('output', 'forward_features', self.nf, map_size(''), ''))
     return pd.DataFrame(rows, columns=['stage', 'timm module', 'channels', 'map', 'attention'])
 
-# %% ../../nbs/models/01_backbone.ipynb #2c5b520d
+# %% ../../nbs/models/01_backbone.ipynb #84284fc9
+@patch
+@contextmanager
+def plain(self:Backbone):
+    "Within this context the backbone computes without its attention modules."
+    attention, self.attention = self.attention, nn.ModuleDict()
+    try: yield self
+    finally: self.attention = attention
+
+# %% ../../nbs/models/01_backbone.ipynb #cdc6ea4f
 @patch
 @torch.no_grad()
 def signed(self:Backbone)->bool:
     "Whether the backbone's final map has negative values, seen on one random image; behind a ReLU it has none."
     net, weight = self.net, next(self.net.parameters(), torch.empty(0))
     x = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)).to(weight)
-    mode, attention, self.attention = net.training, self.attention, nn.ModuleDict()
-    try: return bool((_features(net.eval())(x) < 0).any())
-    finally:
-        net.train(mode)
-        self.attention = attention
+    mode = net.training
+    try:
+        with self.plain(): return bool((_features(net.eval())(x) < 0).any())
+    finally: net.train(mode)
 
 # %% ../../nbs/models/01_backbone.ipynb #f9d9d6f0
 def _has_stem_pool(net): return isinstance(getattr(net, 'maxpool', None), nn.MaxPool2d)

@@ -129,7 +129,7 @@ def _check_numbers(file, spec):
     if isinstance(spec, (int, float)) and not abs(spec) <= 10_000:
         raise ModelError(f"{file}: gives a layer the number {str(spec)[:50]}, more than 10000.")
 
-# %% ../../nbs/models/04_folder.ipynb #d6430cf0
+# %% ../../nbs/models/04_folder.ipynb #5e01eb13
 def _read_json(file):
     "The content of a JSON `file`; `ModelError` where it is damaged."
     try:
@@ -147,6 +147,8 @@ def _why_no_model(folder):
     "Why a folder is not a model folder, and what to do."
     if not folder.exists():
         return "there is no such folder. Give a model folder, as `dpa_train`, `dpa_demo` and `Learner.save_model` write it."
+    if (folder/'fold1'/'model.json').exists():
+        return f"holds a cross-validation. Name one of its folds, such as {folder/'fold1'}."
     if (folder/'checkpoint.pth').exists():
         return ("holds a training that is not finished. Give its `dpa_train` command again, which continues from its last "
                 "epoch.")

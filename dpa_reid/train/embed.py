@@ -129,17 +129,17 @@ def batch(self:Embedder,
     "A few images as the network takes them: resized, normalized, on its device."
     return torch.cat(list(self._batches(list(images))))
 
-# %% ../../nbs/train/08_embed.ipynb #fe319c41
+# %% ../../nbs/train/08_embed.ipynb #81c6949c
 @patch
 @torch.no_grad()
 def _vectors(self:Embedder, images):
     "The embeddings (N, D) of images that can be decoded, float32 on the CPU."
     was = self.net.training
     channels_last(self.net.eval())
-    out = []
+    out, dtype = [], self._dtype
     try:
         for x in self._batches(images):
-            with autocast(self.device, self._dtype): out.append(self.net(x).float().cpu())
+            with autocast(self.device, dtype): out.append(self.net(x).float().cpu())
     finally: self.net.train(was)
     return torch.cat(out)
 

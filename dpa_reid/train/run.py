@@ -63,11 +63,12 @@ def check(self:Run):
     raise ReIDError(f"{self.folder}: {kind} run of other settings is here ({'; '.join(other)}). Use the same, "
                     "another --out, or --fresh to start over.")
 
-# %% ../../nbs/train/10_run.ipynb #94d89c98
+# %% ../../nbs/train/10_run.ipynb #eb765eb2
 @patch
 def forget(self:Run):
     "Remove all that a run wrote into its folder, and what was made of its network; files of anybody else stay."
     if not (self.folder/'run.json').exists(): return
+    for fold in self.folder.glob('fold*'): Run(fold, {}).forget()
     for f in ('eval', 'cache', 'rankings'): shutil.rmtree(self.folder/f, ignore_errors=True)
     for f in ('checkpoint.pth', 'scores.json', 'queries.csv', 'cmc.png', 'ranking.png', 'model.json',
               'weights.safetensors', 'run.json'):
@@ -174,21 +175,23 @@ def _duration(seconds):
         if seconds >= 1.5*size: return f'{round(seconds/size)} {unit}s'
     return f'{max(1, round(seconds))} seconds'
 
-# %% ../../nbs/train/10_run.ipynb #740e46c3
+# %% ../../nbs/train/10_run.ipynb #80b424ab
 class TimeLeft(Callback):
-    "Says once, when training has gone on for a while, how much longer it will take; validation is not counted."
+    "Says once, when training has gone on for a while, how much longer it will take; validation is not counted, and less than half a minute not worth a line."
     order, run_valid = EpochLines.order+1, False
     def __init__(self,
-        after:float=60. # seconds of training
-    ): self.after = after
-    def before_fit(self): self.n_done, self.begun = 0, time.monotonic()
+        after:float=60., # seconds of training
+        least:float=30. # seconds that are left
+    ): self.after, self.least = after, least
+    def before_fit(self): self.n_done, self.spent, self.is_said = 0, 0., False
+    def before_train(self): self.last = time.monotonic()
     def after_batch(self):
-        self.n_done += 1
-        spent = time.monotonic() - self.begun
-        if spent < self.after: return
-        left = (self.n_epoch - self.epoch)*self.n_iter - self.iter - 1
-        if left: print(f'about {_duration(spent/self.n_done*left)} of training left', flush=True)
-        self.after = float('inf')
+        now = time.monotonic()
+        self.n_done, self.spent, self.last = self.n_done + 1, self.spent + now - self.last, now
+        if self.is_said or self.spent < self.after: return
+        left = ((self.n_epoch - self.epoch)*self.n_iter - self.iter - 1)*self.spent/self.n_done
+        if left >= self.least: print(f'about {_duration(left)} of training left', flush=True)
+        self.is_said = True
 
 # %% ../../nbs/train/10_run.ipynb #d3781439
 def loader_workers(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['join_folds', 'cross_validate']
 
-# %% ../../nbs/use/04_cross_validation.ipynb #9f2e9528
+# %% ../../nbs/use/04_cross_validation.ipynb #7c0c225b
 import pandas as pd, torch
 from ..core import *
 from ..data.protocol import *
@@ -16,7 +16,7 @@ from ..train.evaluate import *
 from ..train.recipes import Recipe
 from ..train.run import *
 from ..insight.report import *
-from .training import *
+from .training import train_run, start_record
 from .scoring import *
 
 # %% ../../nbs/use/04_cross_validation.ipynb #6ed69f81
@@ -31,7 +31,7 @@ def join_folds(
     splits, repeats = ([getattr(f, k)[0] for f in folds] for k in ('splits', 'repeats'))
     return Evaluation(Embeddings(vectors, rows), splits, repeats, folds[0].ranking, protocol, folds[0].metric, name)
 
-# %% ../../nbs/use/04_cross_validation.ipynb #c65f7d7c
+# %% ../../nbs/use/04_cross_validation.ipynb #bd677c85
 def cross_validate(
     run:Run, # where it is kept, with a folder for each fold; it has begun
     images:Images, # what is divided into folds
@@ -47,7 +47,7 @@ def cross_validate(
         raise ReIDError(f"{protocol.name}: divide the identities once; {n} trainings were asked for.")
     for i in range(n):
         fold = Run(run.folder/f'fold{i+1}', run.settings | dict(fold=i+1))
-        if not fold.is_finished: fold.begin()
+        fold.begin()
         print(f'\nfold {i+1} of {n}')
         results.append(train_run(fold, images, arch, attention, recipe, one_fold(protocol, i), **kwargs))
     result = join_folds(results, protocol, run.folder.name)

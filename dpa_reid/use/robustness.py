@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['robustness_table', 'plot_robustness', 'write_robustness']
 
-# %% ../../nbs/use/05_robustness.ipynb #3fa3b7ef
-import html, shutil
+# %% ../../nbs/use/05_robustness.ipynb #62aa8cd0
+import html
 from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -20,22 +20,13 @@ from ..train.evaluate import *
 from ..insight.report import _img, _page, _section, _table
 from .scoring import *
 
-# %% ../../nbs/use/05_robustness.ipynb #3259a047
+# %% ../../nbs/use/05_robustness.ipynb #3f3092a6
 def _cases(df, folder, damages, severities, splits):
-    "The manifests to score, by damage and severity: first the undamaged one."
-    cases = {('none', 0): df}
+    "Yields damage, severity and the manifest to score: first the undamaged one, the others as they are made."
+    yield 'none', 0, df
     for damage in damages:
         for s in severities:
-            cases[damage.__name__, s] = corrupt_manifest(df, folder, damage, s, splits, n_workers=n_cores())
-    return cases
-
-def _row(evaluation):
-    "mAP and Rank-1 of an evaluation, each with the ends of its interval."
-    table, row = evaluation.intervals().table, {}
-    for name in ('mAP', 'Rank-1'):
-        r = table.loc[name]
-        row |= {name: r.value, f'{name}_low': r.low, f'{name}_high': r.high}
-    return row
+            yield damage.__name__, s, corrupt_manifest(df, folder, damage, s, splits, n_workers=n_cores())
 
 # %% ../../nbs/use/05_robustness.ipynb #0cbd4e4e
 def _difference(evaluation, other):
@@ -43,7 +34,15 @@ def _difference(evaluation, other):
     r = other.compare(evaluation).table.loc['mAP']
     return dict(difference=r.difference, difference_low=r.low, difference_high=r.high, p=r.p)
 
-# %% ../../nbs/use/05_robustness.ipynb #dce01da6
+# %% ../../nbs/use/05_robustness.ipynb #f836ffae
+def _damaged(model, clean, df, splits):
+    "The evaluation of a manifest whose images in `splits` were damaged, from that of the clean images."
+    e, rows = clean.embeddings, df[df.split.isin(splits)]
+    vectors = e.vectors.clone()
+    vectors[e.rows.index.get_indexer(rows.index)] = model(rows).vectors
+    return evaluate(Embeddings(vectors, df.loc[e.rows.index]), clean.protocol, df, name=model.name)
+
+# %% ../../nbs/use/05_robustness.ipynb #47625fe1
 def robustness_table(
     models:list, # one or two `Embedder`s from `open_model`; of two, differences are the first minus the second
     images:Images, # what they are scored on: files, since packs hold no images to damage
@@ -56,11 +55,13 @@ def robustness_table(
 )->pd.DataFrame: # corruption, severity (0 undamaged), model, mAP, Rank-1, each with _low and _high; of two models the difference
     "Scores on damaged images with 95% intervals over identities; raises `ReIDError` as `evaluate_model` does, and for a pack."
     if images.load_image: raise ReIDError(f"{images.path}: is a pack. Give the CSV or the folder it was made of.")
-    out = []
-    for (damage, severity), df in _cases(protocol.split(images.df).df, folder, damages, severities, splits).items():
-        these = Images(images.path, df, dataset=images.dataset)
-        results = [evaluate_model(m, these, _as_given(protocol), allow_seen=allow_seen) for m in models]
-        rows = [dict(corruption=damage, severity=severity, model=m.name, **_row(r)) for m, r in zip(models, results)]
+    given = Images(images.path, protocol.split(images.df).df, dataset=images.dataset)
+    clean = [evaluate_model(m, given, _as_given(protocol), allow_seen=allow_seen) for m in models]
+    df, out = given.df.drop(index=clean[0].embeddings.left_out), []
+    for damage, severity, case in _cases(df, folder, damages, severities, splits):
+        results = [_damaged(m, c, case, splits) if severity else c for m, c in zip(models, clean)]
+        rows = [dict(corruption=damage, severity=severity, model=m.name,
+                     **r.with_ends()) for m, r in zip(models, results)]
         if len(models) == 2: rows[0] |= _difference(*results)
         out += rows
     return pd.DataFrame(out)
@@ -96,8 +97,8 @@ def plot_robustness(
     axs.flat[0].legend(fontsize=7)
     return fig
 
-# %% ../../nbs/use/05_robustness.ipynb #c06965e9
-def _cell(r, name): return f'{100*r[name]:.1f}% ({100*r[name + "_low"]:.1f} to {100*r[name + "_high"]:.1f})'
+# %% ../../nbs/use/05_robustness.ipynb #d323a209
+def _cell(r, name): return percent_cell(r[name], r[f'{name}_low'], r[f'{name}_high'])
 
 def _shown(table):
     "The table for people: a row per case and model."
@@ -105,21 +106,22 @@ def _shown(table):
                  **{'Rank-1': _cell(r, 'Rank-1')}) for _, r in table.iterrows()]
     if 'p' not in table: return pd.DataFrame(rows)
     for row, (_, r) in zip(rows, table.iterrows()):
-        row['difference in mAP'] = '' if r.p != r.p else (
-            f'{100*r.difference:+.1f} ({100*r.difference_low:.1f} to {100*r.difference_high:.1f})')
+        span = percent_span(r.difference_low, r.difference_high)
+        row['difference in mAP'] = f'{100*r.difference:+.1f} ({span})' if span else ''
     return pd.DataFrame(rows)
 
-# %% ../../nbs/use/05_robustness.ipynb #7158409e
+# %% ../../nbs/use/05_robustness.ipynb #f9927843
 def write_robustness(
     table:pd.DataFrame, # as `robustness_table` gives it
     folder, # where to write
-    title:str='Robustness' # of the page
+    title:str='Robustness', # of the page
+    damaged:str='queries' # which images were damaged, in words
 )->Path: # the folder
     "Writes `robustness.csv`, `robustness.png` and `robustness.html`, each whole or not at all."
     folder, fig = Path(folder), plot_robustness(table)
     with atomic_path(folder/'robustness.csv') as tmp: table.to_csv(tmp, index=False)
     with atomic_path(folder/'robustness.png') as tmp: fig.savefig(tmp, format='png', dpi=110)
-    text = ('Damaged queries against the gallery, which is as it was. Severity 0 is the undamaged query; severities of two '
+    text = (f'Damaged: {damaged}; all other images are as they were. At severity 0 nothing is damaged; severities of two '
             'corruptions are not on one scale. Shaded: 95% intervals over identities, each by itself.')
     body = [_section('Score by severity', text, _img(fig, 'mAP by severity of each corruption')),
             _section('In numbers', 'With 95% intervals.', _table(_shown(table)))]
