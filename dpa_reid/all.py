@@ -9,7 +9,7 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/cli/05_all.ipynb #452c8804
+# %% ../nbs/cli/05_all.ipynb #4c716b4e
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
@@ -61,8 +61,8 @@ from dpa_reid.train.recipes import (
     recipe_table)
 from .train.learner import reid_learner
 from .train.embed import *
-from .train.evaluate import Evaluation, evaluate, alternative_protocols, ProtocolReport, protocol_report
-from .train.run import Run, EpochLines
+from .train.evaluate import Evaluation, evaluate, protocol_report
+from .train.run import Run
 from .insight.ranking_lists import *
 from .insight.mistakes import *
 from .insight.breakdowns import Breakdown, by_column, groupable_columns
