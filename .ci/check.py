@@ -103,7 +103,7 @@ def modules():
 
 
 # The wings from the ground up: an import points to an earlier group, or to a lower number in its own wing.
-wings = (('core',), ('layers', 'synth'), ('models', 'data', 'scores'), ('train',), ('insight',), ('study',), ('use',), ('cli',))
+wings = (('core',), ('layers', 'synth'), ('models', 'data', 'scores'), ('train',), ('rivals',), ('insight',), ('study',), ('use',), ('cli',))
 
 
 def rooms():

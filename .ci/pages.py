@@ -2,7 +2,7 @@
 import json, re
 from style import nbs, notebooks
 
-wings = dict(tutorials='Tutorials', core='Core', layers='Layers', models='Models', data='Data', train='Training', scores='Scores', insight='Insight',
+wings = dict(tutorials='Tutorials', core='Core', layers='Layers', models='Models', data='Data', train='Training', rivals='Rivals', scores='Scores', insight='Insight',
              study='Study', use='Use', synth='Synth', cli='Commands', proofs='Proofs')
 sidebar_file = nbs/'sidebar.yml'
 
