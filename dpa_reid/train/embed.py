@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['Embeddings', 'Embedder']
 
-# %% ../../nbs/train/08_embed.ipynb #5e942019
+# %% ../../nbs/train/08_embed.ipynb #c5ab40e9
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from PIL import Image
@@ -93,11 +94,12 @@ class Embedder:
     def __repr__(self):
         return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
 
-# %% ../../nbs/train/08_embed.ipynb #1f0f35fe
+# %% ../../nbs/train/08_embed.ipynb #18e1c842
 @patch(as_prop=True)
 def device(self:Embedder)->torch.device:
-    "Where the network is."
-    return next(self.net.parameters()).device
+    "Where the network is: its parameters, or its buffers where it has no parameters; the CPU without either."
+    tensors = chain(self.net.parameters(), self.net.buffers(), [torch.empty(0)])
+    return next(tensors).device
 
 @patch(as_prop=True)
 def _dtype(self:Embedder):
