@@ -36,7 +36,7 @@ _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similari
 _optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
                    adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
 
-# %% ../../nbs/train/05_recipes.ipynb #3c4a51ca
+# %% ../../nbs/train/05_recipes.ipynb #5122b9ad
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Recipe:
     gem_learnable:bool = _setting(True, "whether that exponent is trained")
     ceil_pool:bool = _setting(False, "the stem's max pooling rounds the map's size up and pads nothing")
     # losses
-    id_loss:str = _setting('softmax', "identity loss: 'softmax' with a linear classifier, or 'circle_softmax' "
-                                   "(s=64, m=.35) with a cosine one")
+    id_loss:str|None = _setting('softmax', "identity loss: 'softmax' with a linear classifier, 'circle_softmax' "
+                                        "(s=64, m=.35) with a cosine one; None for none")
     smoothing:float = _setting(.1, "label smoothing of the identity loss")
     smoothing_form:str = _setting('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
-    metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', or a "
-                                          "class of your own")
+    metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', a class "
+                                          "of your own; None for none")
     weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones, for the triplet alone")
     margin:float|None = _setting(None, "triplet margin; None for the soft margin log(1 + exp)")
     metric_on:str = _setting('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
@@ -81,6 +81,8 @@ class Recipe:
     warmup_iters:int = _setting(0,
                              "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
     steps_at:tuple = _setting((), "epochs at which the rate falls to a tenth; empty for the cosine")
+    exp_from:float|None = _setting(None, "share of the run after which the rate falls exponentially to a thousandth; "
+                                         "None for the cosine")
     cosine_delay:int = _setting(0, "epochs before the cosine begins")
     cosine_final:float = _setting(0., "final rate of the cosine as a multiple of the base rate")
     freeze:float = _setting(0., "epochs during which the backbone, attention included, stays fixed")
@@ -94,6 +96,7 @@ class Recipe:
         if isinstance(self.steps_at, int): object.__setattr__(self, 'steps_at', (self.steps_at,))
         self._check_numbers()
         self._check_names()
+        self._check_decay()
         if self.K < 2 and self.metric_loss and self.metric_weight:
             raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
                             "identity in a batch.")
@@ -109,14 +112,27 @@ class Recipe:
                 raise ReIDError(f"Recipe {self.name!r}: {k}={getattr(self, k)}; give a probability from 0 to 1.")
 
     def _check_names(self):
-        "Raises `ReIDError` for an unknown optimizer or loss, and for weighted mining without a triplet."
+        "Raises `ReIDError` for an unknown optimizer or loss, for no loss, and for weighted mining without a triplet."
         lookup(self.optimizer, _optimizers, 'optimizer')
-        lookup(self.id_loss, _id_losses, 'id_loss')
+        if self.id_loss is not None: lookup(self.id_loss, _id_losses, 'id_loss')
+        elif self.metric_loss is None:
+            raise ReIDError(f"Recipe {self.name!r} has neither an id_loss nor a metric_loss: there is nothing to train "
+                            "on; set one of the two.")
         if not isinstance(self.metric_loss, str): return
         lookup(self.metric_loss, _metric_losses, 'metric_loss')
         if self.weighted_mining and self.metric_loss != 'triplet':
             raise ReIDError(f"Recipe {self.name!r}: weighted_mining=True mines triplets and metric_loss is "
                             f"{self.metric_loss!r}: set weighted_mining=False or metric_loss='triplet'.")
+
+    def _check_decay(self):
+        "Raises `ReIDError` for an exponential decay beside steps, or one that begins outside the run."
+        if self.exp_from is None: return
+        if not 0 <= self.exp_from < 1:
+            raise ReIDError(f"Recipe {self.name!r}: exp_from={self.exp_from}; give a share of the run from 0 and "
+                            "below 1.")
+        if self.steps_at:
+            raise ReIDError(f"Recipe {self.name!r} gives steps_at={self.steps_at} and exp_from={self.exp_from}: the rate "
+                            "falls in steps or exponentially; leave one out.")
 
     def _check_length(self, k, epochs, iters):
         "Raises `ReIDError` for a length below 0, or one given in epochs and in iterations."
@@ -230,33 +246,40 @@ def from_dict(cls:Recipe,
     "The recipe of a record; raises `TypeError` for a setting that a recipe does not have."
     return cls(**_renamed(settings))
 
-# %% ../../nbs/train/05_recipes.ipynb #527350ea
+# %% ../../nbs/train/05_recipes.ipynb #dd71e4c3
 @patch
 def _named(self:Recipe, setting, options):
     "What a setting names among `options`; raises `ReIDError` with the names there are."
     return lookup(getattr(self, setting), options, setting)
 
 @patch
+def _make_id_loss(self:Recipe):
+    "The identity loss with its smoothing, or None."
+    if self.id_loss is None: return None
+    make, _ = self._named('id_loss', _id_losses)
+    return make(eps=self.smoothing, form=self.smoothing_form)
+
+@patch
 def _make_metric_loss(self:Recipe):
     "The metric loss; mining and margin are for triplets alone."
+    if self.metric_loss is None: return None
     if callable(self.metric_loss): return self.metric_loss()
     make = self._named('metric_loss', _metric_losses)
     if make is not HardTripletLoss: return make()
     return (WeightedTripletLoss if self.weighted_mining else HardTripletLoss)(self.margin)
 
-# %% ../../nbs/train/05_recipes.ipynb #94b5944c
+# %% ../../nbs/train/05_recipes.ipynb #6822c061
 @patch
 def loss(self:Recipe)->ReIDLoss:
     "The recipe's loss: identity loss plus metric loss, eq. 15; raises `ReIDError` for an unknown one."
-    make, _ = self._named('id_loss', _id_losses)
-    id_loss, weights = make(eps=self.smoothing, form=self.smoothing_form), (self.id_weight, self.metric_weight)
-    return ReIDLoss(id_loss, self._make_metric_loss(), weights, self.metric_on)
+    weights = self.id_weight, self.metric_weight
+    return ReIDLoss(self._make_id_loss(), self._make_metric_loss(), weights, self.metric_on)
 
-# %% ../../nbs/train/05_recipes.ipynb #f881d793
+# %% ../../nbs/train/05_recipes.ipynb #c8e5fa94
 @patch
 def head(self:Recipe)->dict:
     "Keyword arguments for `reid_net`: the stem, the pooling and the classifier."
-    _, classifier = self._named('id_loss', _id_losses)
+    classifier = IDLinear if self.id_loss is None else self._named('id_loss', _id_losses)[1]
     gem = dict(p=self.gem_p, learnable=self.gem_learnable)
     return dict(ceil_pool='if_any' if self.ceil_pool else False, gem=gem, classifier=classifier)
 
@@ -273,14 +296,15 @@ def opt_func(self:Recipe,
     if fused: return partial(OptimWrapper, opt=self._named('optimizer', _fused_optimizers))
     return self._named('optimizer', _optimizers)
 
-# %% ../../nbs/train/05_recipes.ipynb #56892c6f
+# %% ../../nbs/train/05_recipes.ipynb #7a4a9d93
 @patch
 def decay(self:Recipe):
     "The decay of the learning rate, for `fit_warmup`."
     if self.steps_at: return partial(step_decay, at=tuple(self.steps_at))
+    if self.exp_from is not None: return partial(exp_decay, start=self.exp_from)
     return partial(cosine_decay, delay=self.cosine_delay, final=self.cosine_final)
 
-# %% ../../nbs/train/05_recipes.ipynb #c2233654
+# %% ../../nbs/train/05_recipes.ipynb #3b4c1550
 def _too_long(text, n, total): return f"{text} {n:,} of {total:,} iterations" if n > total/3 else None
 
 def _at_epochs(at): return f"epoch{'' if len(at) == 1 else 's'} {' and '.join(map(str, at))}"
@@ -293,7 +317,7 @@ def _misfits(self:Recipe, n_iter, n_epoch):
     total, (warmup, freeze) = n_epoch*n_iter, self.iterations(n_iter)
     late = [m for m in self.steps_at if m >= n_epoch]
     early = [m for m in self.steps_at if m*n_iter < warmup]
-    waits = not self.steps_at and self.cosine_delay >= n_epoch
+    waits = not self.steps_at and self.exp_from is None and self.cosine_delay >= n_epoch
     return L(_too_long('the warm-up takes', warmup, total),
              _too_long('the backbone stays frozen for', freeze, total),
              f"the run ends before the rate falls at {_at_epochs(late)}" if late else None,
