@@ -195,9 +195,11 @@ def fit_state(
 class TensorPID(TensorCategory):
     "An identity label, an integer tensor: below `dls.c` for an identity of the training set, from `dls.c` up for one the classifier has never seen."
 
-# %% ../nbs/core/01_core.ipynb #2e9d8006
+# %% ../nbs/core/01_core.ipynb #711c3f92
 class ReIDOutput(fastuple):
-    "What the network returns in training: `feat` (B, D) before the neck, `emb` (B, D) after it, `logits` (B, n_ids); in evaluation it returns `emb` alone."
+    "What the network returns in training: `feat` (B, D) before the neck, `emb` (B, D) after it, `logits` (B, n_ids), or tuples of them, one for each branch; in evaluation it returns embeddings alone."
+    # fastai makes tuples from one list of their entries; fastcore would take a tuple of branches for that list
+    def __new__(cls, feat, *rest): return super().__new__(cls, (feat, *rest) if rest else feat)
     @property
     def feat(self): return self[0]
     @property
@@ -205,4 +207,5 @@ class ReIDOutput(fastuple):
     @property
     def logits(self): return self[2]
     def __repr__(self):
-        return f"ReIDOutput(feat={tuple(self.feat.shape)}, emb={tuple(self.emb.shape)}, logits={tuple(self.logits.shape)})"
+        def shape(o): return ', '.join(map(shape, o)) if isinstance(o, (tuple, list)) else str(tuple(o.shape))
+        return f"ReIDOutput(feat={shape(self.feat)}, emb={shape(self.emb)}, logits={shape(self.logits)})"

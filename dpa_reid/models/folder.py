@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['default_model', 'known_layers', 'from_spec', 'save_net', 'read_meta', 'load_net']
 
-# %% ../../nbs/models/04_folder.ipynb #3baef99d
-import copy, importlib, json, pkgutil
+# %% ../../nbs/models/04_folder.ipynb #fe9fa02f
+import copy, importlib, inspect, json, pkgutil
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -195,10 +195,32 @@ def _blanks(file):
     except Exception as e: raise ModelError(f"{file}: cannot be read as safetensors ({e}).") from e
     return {k: _blank(*v) for k, v in found.items()}
 
-# %% ../../nbs/models/04_folder.ipynb #926cd1a4
+# %% ../../nbs/models/04_folder.ipynb #e5589b41
+def _builder(name):
+    "The function of `dpa_reid.rivals` called `name`, which is looked up among those that say they return a `ReIDNet`."
+    # the wing of the rivals is above this one, so it is imported when a description names it
+    module, _, function = str(name).rpartition('.')
+    rivals = importlib.import_module('dpa_reid.rivals')
+    if module not in [f'{rivals.__name__}.{m.name}' for m in pkgutil.iter_modules(rivals.__path__)]:
+        raise ModelError(f"the description names {str(name)[:100]!r}, which is no module of dpa_reid.rivals.")
+    f = vars(importlib.import_module(module)).get(function)
+    if getattr(f, '__annotations__', {}).get('return') is ReIDNet: return f
+    raise ModelError(f"the description names {str(name)[:100]!r}, which makes no network.")
+
+def _build_whole(config, overrides):
+    "The network of a description that names its builder; raises `ModelError` for parts in place of its own."
+    if overrides:
+        raise ModelError(f"this network is built as a whole by {config['builder']}, so {first_few(list(overrides))} "
+                         "cannot be replaced.")
+    f, options = _builder(config['builder']), from_spec(config.get('options', {}))
+    if 'arch' in inspect.signature(f).parameters: options['arch'] = config['arch']
+    return f(config['n_ids'], pretrained=False, **options)
+
+# %% ../../nbs/models/04_folder.ipynb #e814cc73
 def _build(config, overrides):
     "A network without weights from its description, with the user's callables in place of the description's."
     try:
+        if 'builder' in config: return _build_whole(config, overrides)
         described = {k: from_spec(v) for k, v in config.items() if k not in overrides}
         return assemble_net(**described, **overrides, pretrained=False, weights=None)
     except ModelError: raise

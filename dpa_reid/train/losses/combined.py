@@ -51,7 +51,13 @@ def decodes(self:ReIDLoss, x:Tensor)->Tensor:
     "No identity, -1, for each embedding: only a gallery can name a vehicle."
     return torch.full((len(x),), -1)
 
-# %% ../../../nbs/train/01_losses/04_combined.ipynb #061bae2a
+# %% ../../../nbs/train/01_losses/04_combined.ipynb #8d12c1bb
+def _branch_mean(loss, x, y):
+    "The loss of `x`, or its mean over a tuple of branches."
+    if not isinstance(x, (tuple, list)): return loss(x, y)
+    return sum(loss(b, y) for b in x)/len(x)
+
+# %% ../../../nbs/train/01_losses/04_combined.ipynb #0ccaea47
 @patch
 def forward(self:ReIDLoss,
     out, # `ReIDOutput` in training; embeddings (B, D) in evaluation
@@ -64,6 +70,6 @@ def forward(self:ReIDLoss,
         return torch.zeros(shape, device=out.device)
     out = ReIDOutput(*out)
     ins = dict(id_loss=out.logits, metric_loss=getattr(out, self.metric_on))
-    losses = {n: getattr(self, n)(ins[n], y) for n in self.names}
+    losses = {n: _branch_mean(getattr(self, n), ins[n], y) for n in self.names}
     self.parts = {n: l.detach() for n, l in losses.items()}
     return sum(w*losses[n] for n, w in zip(('id_loss', 'metric_loss'), self.weights) if n in losses)
