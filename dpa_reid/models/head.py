@@ -44,6 +44,21 @@ class CosineLinear(IDLinear):
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(F.normalize(x.float()), F.normalize(self.weight.float()))
 
+# %% ../../nbs/models/02_head.ipynb #51327188
+class SubCenterLinear(CosineLinear):
+    "Cosines (B, n_ids), each the largest over `k` weights of an identity. Source: Deng et al. 2020."
+    def __init__(self,
+        nf:int, # features C of the embedding
+        n_ids:int, # identities in the training set
+        k:int=3 # weights of each identity
+    ):
+        if k < 1: raise ModelError(f"k={k}: give each identity at least one weight.")
+        super().__init__(nf, n_ids*k)
+        self.k = k
+    def extra_repr(self): return super().extra_repr() + f', k={self.k}'
+
+    def forward(self, x:Tensor): return super().forward(x).unflatten(1, (-1, self.k)).max(2).values
+
 # %% ../../nbs/models/02_head.ipynb #5449583e
 class ReIDHead(nn.Module):
     "Feature map (B, nf, H, W) to `ReIDOutput(feat, emb, logits)` in training, to `emb` (B, nf) in evaluation: pool, `BNNeck`, classifier."

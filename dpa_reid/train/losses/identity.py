@@ -121,9 +121,9 @@ def circle_logits(
     c, target = cos.detach(), F.one_hot(y, cos.shape[1]).bool()
     return s*torch.where(target, (1+m-c).relu()*(cos-(1-m)), (c+m).relu()*(cos-m))
 
-# %% ../../../nbs/train/01_losses/01_identity.ipynb #6feadb6e
-class CircleSoftmaxCE(LabelSmoothingCE):
-    "Identity loss on cosines (B, N): circle-softmax logits, then `LabelSmoothingCE`; raises `ReIDError` for values that are not cosines. Source: the released VeRi-UAV configuration."
+# %% ../../../nbs/train/01_losses/01_identity.ipynb #c13b60f6
+class CosineSoftmaxCE(LabelSmoothingCE):
+    "Base of the identity losses on cosines (B, N): `LabelSmoothingCE` of the `logits` that a subclass gives."
     def __init__(self,
         s:float=64., # scale
         m:float=.35, # margin
@@ -132,8 +132,15 @@ class CircleSoftmaxCE(LabelSmoothingCE):
         reduction:str='mean' # 'mean', 'sum' or 'none'
     ):
         super().__init__(eps, form, reduction)
+        for name, v in dict(s=s, m=m).items():
+            if not 0 <= v < float('inf') or (name, v) == ('s', 0):
+                raise ReIDError(f"{name}={v}: give {type(self).__name__} a scale above 0 and a margin from 0 up.")
         self.s, self.m = s, m
     def extra_repr(self): return f's={self.s}, m={self.m}, ' + super().extra_repr()
+
+    def logits(self, cos, y):
+        "What the softmax is taken of (B, N), from the cosines and the identities."
+        raise NotImplementedError
 
     def forward(self,
         x:Tensor, # cosines (B, N)
@@ -142,10 +149,17 @@ class CircleSoftmaxCE(LabelSmoothingCE):
         "The loss; raises `ReIDError` for values beyond [-1, 1] and for an identity without a cosine."
         x = _plain(x)
         if (big := x.detach().abs().max()) > 1.01:
-            raise ReIDError(f"CircleSoftmaxCE takes cosines in [-1, 1] and got {big:.3g}: "
+            raise ReIDError(f"{type(self).__name__} takes cosines in [-1, 1] and got {big:.3g}: "
                             "give the head `classifier=CosineLinear`, or use LabelSmoothingCE.")
-        return super().forward(circle_logits(x, _labels(y, x.shape[1]), self.s, self.m), y)
+        return super().forward(self.logits(x, _labels(y, x.shape[1])), y)
 
     def activation(self, x):
         "Probabilities (B, N) without a margin, which needs the label: softmax of s times the cosine."
         return super().activation(self.s*x)
+
+# %% ../../../nbs/train/01_losses/01_identity.ipynb #b8b2a91b
+class CircleSoftmaxCE(CosineSoftmaxCE):
+    "Identity loss on cosines (B, N): circle-softmax logits, then `LabelSmoothingCE`; raises `ReIDError` for values that are not cosines. Source: the released VeRi-UAV configuration."
+    def logits(self, cos, y):
+        "Circle-softmax logits (B, N)."
+        return circle_logits(cos, y, self.s, self.m)
