@@ -9,7 +9,7 @@ __all__ = ['attentions', 'recipes', 'comparison_table', 'dpa_eval', 'dpa_train']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #83d70d84
+# %% ../../nbs/cli/03_models.ipynb #150da857
 import json, sys, time
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from ..train.recipes import *
 from ..train.embed import *
 from ..train.evaluate import *
 from ..train.run import *
+from ..rivals.systems import *
 from ..insight.report import *
 from ..use.training import *
 from ..use.scoring import *
@@ -227,7 +228,7 @@ attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),
 recipes = {r.name: r for r in (default_recipe, few_recipe, scratch_recipe, veri_uav_recipe, veri_uav_released_recipe,
                                vru_recipe, vru_released_recipe)}
 
-# %% ../../nbs/cli/03_models.ipynb #47c7aab3
+# %% ../../nbs/cli/03_models.ipynb #e72dc421
 def _stage_numbers(text):
     "The stages in `text`, such as '3,4'; a `ReIDError` where they are not numbers."
     try: return tuple(int(s) for s in text.split(','))
@@ -235,13 +236,23 @@ def _stage_numbers(text):
         raise ReIDError(f"--stages {text}: give stage numbers from 2 to 5 with commas between them, such as 3,4") from None
 
 def _own_recipe(name, **settings):
-    "The recipe called `name`, with the settings that were given in place of its own."
+    "The recipe called `name`, or that recipe, with the settings that were given in place of its own."
     _check_options(**{k: settings.get(k) for k in ('epochs', 'size', 'P', 'K')})
     _check_options(0, warmup=settings.get('warmup'), freeze=settings.get('freeze'))
     given = {k: v for k, v in settings.items() if v is not None}
     # in place of a recipe's iterations
     in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
-    return lookup(name, recipes, 'recipe').replace(**in_epochs, **given)
+    recipe = name if isinstance(name, Recipe) else lookup(name, recipes, 'recipe')
+    return recipe.replace(**in_epochs, **given)
+
+def _system(model, attention, module, stages):
+    "The system that --model names, None without it; raises `ReIDError` where parts of the paper's network are asked for too."
+    if model is None: return None
+    others = dict(attention=attention != 'dpa', module=module, stages=stages != '4')
+    if given := [f'--{k}' for k, v in others.items() if v]:
+        raise ReIDError(f"--model {model}: is a network of its own, without room for {first_few(given)}. Leave out the "
+                        "one or the other.")
+    return lookup(model, systems, 'model')
 
 def _start_from(init):
     "Keyword arguments of `reid_learner` for `--init`."
@@ -270,16 +281,21 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #04180b50
+# %% ../../nbs/cli/03_models.ipynb #6d1946cd
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/run', # folder of the run; the same command resumes an interrupted one
-    arch:str=None, # a timm architecture with stages; by default resnet50.tv_in1k, with --init default that network's
+    # another system in place of the architecture with attention: a rival of the paper's tables; `list` prints them all
+    model:str=None,
+    # a timm architecture with stages; by default that of --model, or resnet50.tv_in1k, with --init default that network's
+    arch:str=None,
     attention:str='dpa', # dpa, dpa_identity, dpa_released, cpa, spa, se, non_local, cbam, ca or none
     module:str=None, # an attention of your own in its place: my_package.attention:Mine
     stages:str='4', # stages after which it is put, conv2_x to conv5_x, such as 3,4
-    recipe:str='default', # default, few, scratch, or the paper's: veri_uav, veri_uav_released, vru or vru_released
+    # default, few, scratch, or the paper's: veri_uav, veri_uav_released, vru or vru_released; default: that of --model,
+    # or default
+    recipe:str=None,
     epochs:int=None, # in place of the recipe's
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs of warm-up, in place of the recipe's
@@ -302,16 +318,19 @@ def dpa_train(
     fresh:bool=False, # start over, whatever is in `out`
 ): # long: the options in the order in which they are used
     "Train a retrieval network on a manifest and score it on identities it has not seen."
+    if model == 'list': return print('\n'.join(map(system_line, systems.values())))
     _check_options(0, workers=workers)
     _check_options(eval_every=eval_every)
-    rec, at = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, freeze=freeze, size=size, P=p,
-                          K=k), _stage_numbers(stages)
+    system = _system(model, attention, module, stages)
+    rec, at = _own_recipe(recipe or (system.recipe if system else 'default'), epochs=epochs, lr=lr, warmup=warmup,
+                          freeze=freeze, size=size, P=p, K=k), _stage_numbers(stages)
     att, images = import_object(module) if module else lookup(attention, attentions,
                                                               'attention'), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
-    arch = arch or _arch_for(init)
-    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, attention=module or attention, stages=stages,
-                    init=init, seed=seed,
+    if system: system.check(images.df)
+    arch = arch or (system.arch if system else _arch_for(init))
+    what = dict(model=model) if system else dict(attention=module or attention, stages=stages)
+    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, **what, init=init, seed=seed,
                     protocol=rule.describe(), **rec.to_dict())
     # what cannot be scored is refused before anything is written
     rule.split(images.df)
@@ -320,7 +339,7 @@ def dpa_train(
     is_folds = isinstance(rule.rule, KFold)
     train = cross_validate if is_folds else train_run
     result = train(run, images, arch, att, rec, rule, stages=at, **_start_from(init), seed=seed, workers=workers,
-                   bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6))
+                   bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6), system=system)
     print()
     _print_result(result, why)
     _print_comparison(result, result.start)

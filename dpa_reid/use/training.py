@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['train_run']
 
-# %% ../../nbs/use/01_training.ipynb #943ef0fe
-import time
+# %% ../../nbs/use/01_training.ipynb #e03d5e0b
+import time, timm
 from fastai.torch_core import set_seed
 from safetensors.torch import load_file
 from ..core import *
+from ..models.head import *
+from ..models.net import *
 from ..data.manifest import *
 from ..data.protocol import *
 from ..data.images import *
@@ -22,12 +24,14 @@ from ..train.run import *
 from ..insight.ranking_lists import *
 from ..insight.report import *
 
-# %% ../../nbs/use/01_training.ipynb #af79f6cb
-def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers):
+# %% ../../nbs/use/01_training.ipynb #6cda73b8
+def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers, system):
     "Loaders and `Learner` of a run; `df` is the manifest with the roles of the protocol's first repeat."
-    starts = dict(arch=arch, weights=weights) if pretrained or weights else {}
+    arch = arch or system.arch
+    starts = dict(arch=arch, weights=weights) if arch and (pretrained or weights) else {}
     dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, load_image=images.load_image,
                      junk=protocol.junk, verify=False)
+    if system: return system.learner(dls, arch, recipe, pretrained, weights, junk=protocol.junk)
     return reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained,
                         weights=weights, junk=protocol.junk)
 
@@ -54,6 +58,22 @@ def plan_line(learn):
             f"{r.lr:g}{backbone} after {warmup:,} "
             "iterations of warm-up")
 
+# %% ../../nbs/use/01_training.ipynb #767844c9
+def _bare_net(learn, pretrained, weights):
+    "The backbone of a rival with the usual head, before any training; the rival itself where it has no backbone of timm's."
+    net = learn.model
+    if not (pretrained or weights) or not timm.is_model(net.body.arch.split('.')[0]): return net
+    bare = reid_net(net.body.arch, 1, pretrained=pretrained and not weights, weights=weights)
+    bare.data_config = net.data_config
+    return bare.to(learn.dls.device or 'cpu')
+
+def _scored_start(learn, pretrained, weights, scored):
+    "The evaluation before training, by `scored`, a function of a network and a name."
+    plain = getattr(learn.model.body, 'plain', None)
+    if not isinstance(learn.model.head, ReIDHead) or not plain:
+        return scored(_bare_net(learn, pretrained, weights), 'untrained')
+    with plain(): return scored(learn.model, 'untrained')
+
 # %% ../../nbs/use/01_training.ipynb #b72eb30b
 def start_record(
     result:Evaluation # with `start`, the evaluation of the untrained backbone
@@ -63,7 +83,7 @@ def start_record(
     scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
     return dict(scores=scores, comparison=comparison.to_dict())
 
-# %% ../../nbs/use/01_training.ipynb #92986add
+# %% ../../nbs/use/01_training.ipynb #a8d8a831
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -78,7 +98,8 @@ def train_run(
     workers:int=0, # loader processes
     bar:bool=False, # show bars
     keep:bool=False, # keep the checkpoint of the finished run
-    eval_every:int=1 # epochs between two scorings
+    eval_every:int=1, # epochs between two scorings
+    system=None # a `System` in place of `attention` and `stages`, such as a rival; `arch` may then be None
 )->Evaluation: # with `start`, the evaluation of the untrained backbone
     "Trains, from the last epoch of an interrupted run, and not at all where it is finished; writes the model folder, scores and pictures there. Raises as what it calls."
     # long: a step of the story per line
@@ -86,15 +107,15 @@ def train_run(
     # decoded once, for training and scoring alike
     t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
     learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
-                         weights, seed, workers)
+                         weights, seed, workers, system)
     print(input_line(learn.model), plan_line(learn), sep='\n', flush=True)
-    def scored(name):
-        embedder = Embedder(learn.model, load_image=images.load_image, num_workers=workers, progress=bar, verify=False)
+    def scored(net, name):
+        embedder = Embedder(net, load_image=images.load_image, num_workers=workers, progress=bar, verify=False)
         return embedder.evaluate(data, protocol, name=name)
-    with learn.model.body.plain(): start = scored('untrained')
+    start = _scored_start(learn, pretrained, weights, scored)
     if run.is_finished: fit_state(learn.model, load_file(run.folder/'weights.safetensors'), str(run.folder))
     else: _train(run, learn, eval_every, bar)
-    result = scored(run.folder.name)
+    result = scored(learn.model, run.folder.name)
     result.start = start
     record = dict(recipe=recipe.to_dict(), data=_data_record(images, data), seconds=round(time.time()-t, 1))
     write_scores(result, run.folder, **record, untrained=start_record(result))
