@@ -16,6 +16,6 @@ setup(
     packages=find_packages(include=['dpa_reid', 'dpa_reid.*']), package_data={'dpa_reid': ['networks/*/*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={extra: cfg[f'{extra}_requirements'].split() for extra in ('weights', 'dev')},
+    extras_require={extra: cfg[f'{extra}_requirements'].split() for extra in ('weights', 'classic', 'dev')},
     entry_points={'console_scripts': cfg['console_scripts'].split()}, zip_safe=False,
 )
