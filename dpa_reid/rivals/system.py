@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['System', 'system_table']
 
-# %% ../../nbs/rivals/01_system.ipynb #b602487d
+# %% ../../nbs/rivals/01_system.ipynb #e83e38a8
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import pandas as pd
@@ -15,6 +15,7 @@ from ..core import *
 from ..models.net import *
 from ..train.recipes import *
 from ..train.learner import *
+from ..train.embed import Embedder
 
 # %% ../../nbs/rivals/01_system.ipynb #37a6502a
 @dataclass(frozen=True)
@@ -48,6 +49,23 @@ def check(self:System,
     raise DataError(f"{self.title} needs the column {first_few(absent)} for its training images, and the manifest has "
                     f"{', '.join(df.columns)}. Add it to the CSV, or choose a system without it.")
 
+# %% ../../nbs/rivals/01_system.ipynb #00429e73
+@patch
+def dls(self:System,
+    df:pd.DataFrame, # manifest
+    recipe:Recipe=None, # in place of the system's
+    arch=None, # in place of the system's
+    pretrained:bool=True, # as in `learner`
+    weights=None, # as in `learner`
+    **kwargs # for `Recipe.dls`
+):
+    "`DataLoaders` of the system, normalized as the weights that it begins with want it; raises `DataError` as `check` does."
+    self.check(df)
+    arch = ifnone(arch, self.arch)
+    starts = dict(arch=arch, weights=weights) if arch and (pretrained or weights) else {}
+    if self.fits: starts = dict(stats=([0.]*3, [1.]*3))
+    return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
+
 # %% ../../nbs/rivals/01_system.ipynb #794156b2
 @patch
 @delegates(learner_for)
@@ -66,6 +84,19 @@ def learner(self:System,
     net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **body)
     loss = self.loss(recipe) if self.loss else None
     return learner_for(dls, net, recipe, pretrained, weights, loss_func=loss, **kwargs)
+
+# %% ../../nbs/rivals/01_system.ipynb #31964f75
+@patch
+def fit(self:System,
+    learn, # from `learner`
+    load_image=None, # what reads images, such as `pack.load_image`; None for files
+    folder=None # where to write the model folder; None for nowhere
+):
+    "Fits the network of a system that has no gradients."
+    rows = learn.dls.train_ds.items
+    embedder = Embedder(learn.model, load_image=load_image, progress=False, verify=False)
+    learn.model.fit(embedder._batches(rows.path.tolist()), rows.pid.to_numpy(), rows.camid.to_numpy())
+    if folder: learn.save_model(folder)
 
 # %% ../../nbs/rivals/01_system.ipynb #3e71e2fa
 def system_table(

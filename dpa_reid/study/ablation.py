@@ -31,7 +31,7 @@ from ..train.evaluate import *
 from ..train.run import *
 from .rows import *
 
-# %% ../../nbs/study/04_ablation.ipynb #9f37dd97
+# %% ../../nbs/study/04_ablation.ipynb #df3e860e
 def _weights_checksum(path):
     "The checksum of a file of weights or of a model folder; raises `ModelError` where there are none."
     path = Path(path)/'weights.safetensors' if Path(path).is_dir() else Path(path)
@@ -42,7 +42,7 @@ def _code_checksum():
     "12 hex digits for the source that decides what a training gives; finer than a version number."
     root = Path(dpa_reid.__file__).parent
     files = [root/'core.py',
-             *(p for n in ('layers', 'models', 'data', 'scores', 'train') for p in (root/n).rglob('*.py'))]
+             *(p for n in ('layers', 'models', 'data', 'scores', 'train', 'rivals') for p in (root/n).rglob('*.py'))]
     return sha256_of(b''.join(p.read_bytes() for p in sorted(files)))[:12]
 
 # %% ../../nbs/study/04_ablation.ipynb #f3596825
@@ -181,13 +181,24 @@ def read_rows(
     "A file of runs or queries with identities, labels and digests as they were written: '007' is not 7, and NA is a name."
     return pd.read_csv(csv, dtype=dict.fromkeys(('pid', 'label', 'digest'), str), keep_default_na=False)
 
-# %% ../../nbs/study/04_ablation.ipynb #ef494385
+# %% ../../nbs/study/04_ablation.ipynb #1eae8d2f
+@patch
+def _system_learner(self:Study, system, recipe, seed):
+    "The `Learner` of a run of a system, before its first epoch."
+    arch = system.arch and (self.arch or system.arch)
+    starts = dict(pretrained=self.pretrained and not self.weights, weights=self.weights)
+    dls = system.dls(self.drawn, recipe, arch, **starts, num_workers=self.workers, seed=seed,
+                     load_image=self.load_image, junk=self.protocol.junk, verify=False)
+    return system.learner(dls, arch, recipe, **starts, junk=self.protocol.junk)
+
+# %% ../../nbs/study/04_ablation.ipynb #8d5be0d0
 @patch
 def _learner(self:Study, row, seed):
     "The `Learner` of a run, before its first epoch."
     recipe = row.full_recipe(self.recipe)
     # weights come with a normalization of their own
     arch = self.arch if self.pretrained or self.weights else None
+    if row.system: return self._system_learner(row.system, recipe, seed)
     dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed,
                      load_image=self.load_image,
                      junk=self.protocol.junk, verify=False)
@@ -198,7 +209,7 @@ def _sweep(folder):
     "Delete half-written files that a process left which was killed."
     for f in folder.glob('.*.*.*'): f.unlink(missing_ok=True)
 
-# %% ../../nbs/study/04_ablation.ipynb #e4006c52
+# %% ../../nbs/study/04_ablation.ipynb #a5907c78
 @patch
 def embedder(self:Study, net)->Embedder:
     "The embedder of a network of this study."
@@ -215,7 +226,8 @@ def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
     device, timer = torch.device(learn.dls.device), TrainTimer(run.folder/'stopwatch.json')
     if device.type == 'cuda': torch.cuda.reset_peak_memory_stats(device)
     if self.compile: learn.model.compile()
-    run.train(learn, cbs=[timer, SkipValidation(), *cbs])
+    if row.system and row.system.fits: row.system.fit(learn, self.load_image, run.folder)
+    else: run.train(learn, cbs=[timer, SkipValidation(), *cbs])
     evaluation = self.embedder(learn.model).evaluate(self.data, self.protocol)
     params = sum(p.numel() for p in learn.model.parameters())
     self.finish(run, evaluation.repeats, timer.sums, params=params, **device_note(device))

@@ -16,7 +16,7 @@ from ..train.recipes import *
 from ..train.learner import *
 from .own_code import *
 
-# %% ../../nbs/study/02_rows.ipynb #aa7794c5
+# %% ../../nbs/study/02_rows.ipynb #dc066e3b
 @dataclass(frozen=True)
 class AblationRow:
     "A row of an ablation table: what is trained, and what the paper reports for it."
@@ -26,6 +26,7 @@ class AblationRow:
     recipe:dict=field(default_factory=dict) # settings of the `Recipe` that differ from the study's
     paper:tuple=None # the paper's mAP, Rank-1, Rank-5 and mINP in percent
     hours:float=None # the paper's training time
+    system:object=None # a `System` in place of `attention`, for a table of rivals
 
 # %% ../../nbs/study/02_rows.ipynb #648e2756
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def changes(self:AblationRow,
     "The settings in which the row's recipe differs from the study's."
     return {k: v for k, v in sorted(self.recipe.items()) if v != getattr(recipe, k)}
 
-# %% ../../nbs/study/02_rows.ipynb #1377c04e
+# %% ../../nbs/study/02_rows.ipynb #53f24a37
 @patch
 def label(self:AblationRow,
     recipe:Recipe # the study's
@@ -61,6 +62,7 @@ def label(self:AblationRow,
     r, where = self.full_recipe(recipe), ''
     what = spec_text(to_spec(self.attention)) if self.attention else 'none'
     if self.attention: where = ' after ' + '+'.join(f'conv{s}_x' for s in self.stages)
+    if self.system: what = self.system.label
     others = ''.join(f', {k}={v}' for k, v in self.changes(recipe).items() if k not in ('P', 'K', 'metric_loss'))
     return f'{what}{where}, {spec_text(to_spec(r.metric_loss))} {r.P}x{r.K}{others}'
 
@@ -86,7 +88,7 @@ def recipe_inputs(
     settings = [f for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default]
     return _plain({f.name: _described(getattr(recipe, f.name)) for f in settings})
 
-# %% ../../nbs/study/02_rows.ipynb #76c23020
+# %% ../../nbs/study/02_rows.ipynb #c912671d
 @patch
 def inputs(self:AblationRow,
     recipe:Recipe # the study's
@@ -95,6 +97,7 @@ def inputs(self:AblationRow,
     code = own_code(self.attention)
     stages = self.stages if self.attention else None
     d = dict(attention=to_spec(self.attention), stages=stages, recipe=recipe_inputs(self.full_recipe(recipe)))
+    if self.system: d['system'] = self.system.name
     return _plain(d | (dict(code=code) if code else {}))
 
 @patch
@@ -104,3 +107,18 @@ def digest(self:AblationRow,
     "The checksum of `inputs`: equal for rows that train the same thing, whatever they are called."
     try: return sha256_of(self.inputs(recipe))[:12]
     except ReIDError as e: raise ReIDError(f"Row {self.name!r}: {e}") from None
+
+# %% ../../nbs/study/02_rows.ipynb #60318f40
+@patch(cls_method=True)
+def of_system(cls:AblationRow,
+    system, # a `System`
+    recipe:Recipe, # the study's
+    table:int=1, # of the paper, whose printed numbers the row shows
+    **settings # of the system's recipe that differ, such as `epochs=5`
+):
+    "The row that trains a system by its own recipe."
+    own = system.recipe.replace(**settings)
+    changed = {f.name: getattr(own, f.name) for f in fields(Recipe)[1:] if getattr(own, f.name) != getattr(recipe, f.name)}
+    paper = system.paper.get(table, (None,)*3)[:3]
+    paper = tuple(float('nan') if v is None else v for v in (*paper, None))
+    return cls(system.title, recipe=changed, paper=paper, system=system)

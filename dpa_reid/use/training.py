@@ -24,14 +24,15 @@ from ..train.run import *
 from ..insight.ranking_lists import *
 from ..insight.report import *
 
-# %% ../../nbs/use/01_training.ipynb #6cda73b8
+# %% ../../nbs/use/01_training.ipynb #3c67bfa9
 def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers, system):
     "Loaders and `Learner` of a run; `df` is the manifest with the roles of the protocol's first repeat."
-    arch = arch or system.arch
-    starts = dict(arch=arch, weights=weights) if arch and (pretrained or weights) else {}
-    dls = recipe.dls(df, **starts, num_workers=workers, seed=seed, load_image=images.load_image,
-                     junk=protocol.junk, verify=False)
-    if system: return system.learner(dls, arch, recipe, pretrained, weights, junk=protocol.junk)
+    options = dict(num_workers=workers, seed=seed, load_image=images.load_image, junk=protocol.junk, verify=False)
+    if system:
+        dls = system.dls(df, recipe, arch, pretrained, weights, **options)
+        return system.learner(dls, arch, recipe, pretrained, weights, junk=protocol.junk)
+    starts = dict(arch=arch, weights=weights) if pretrained or weights else {}
+    dls = recipe.dls(df, **starts, **options)
     return reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained,
                         weights=weights, junk=protocol.junk)
 
@@ -83,7 +84,7 @@ def start_record(
     scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
     return dict(scores=scores, comparison=comparison.to_dict())
 
-# %% ../../nbs/use/01_training.ipynb #a8d8a831
+# %% ../../nbs/use/01_training.ipynb #909d7aac
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -114,6 +115,7 @@ def train_run(
         return embedder.evaluate(data, protocol, name=name)
     start = _scored_start(learn, pretrained, weights, scored)
     if run.is_finished: fit_state(learn.model, load_file(run.folder/'weights.safetensors'), str(run.folder))
+    elif system and system.fits: system.fit(learn, images.load_image, run.folder)
     else: _train(run, learn, eval_every, bar)
     result = scored(learn.model, run.folder.name)
     result.start = start
