@@ -25,7 +25,7 @@ class LightConv3x3(nn.Module):
 
     def forward(self, x): return self.bn(self.conv2(self.conv1(x)))
 
-# %% ../../nbs/layers/05_osnet.ipynb #22d5b0ea
+# %% ../../nbs/layers/05_osnet.ipynb #e32304ac
 class OSBlock(nn.Module):
     "The omni-scale block, (B, ni, H, W) to (B, nf, H, W); `ModelError` for an instance norm that it does not know. Source: Zhou et al. 2019 and 2021."
     def __init__(self,
@@ -40,7 +40,7 @@ class OSBlock(nn.Module):
         mid, self.instance_norm = nf//4, instance_norm
         self.conv1 = ConvNormAct(ni, mid)
         self.conv2 = nn.ModuleList(_stream(mid, t) for t in range(1, n_streams + 1))
-        self.gate = SEModule(mid, rd_ratio=1/16, rd_divisor=1)
+        self.gate = SEModule(mid, rd_channels=max(1, mid//16))
         self.conv3 = ConvNormAct(mid, nf, apply_act=False, apply_norm=instance_norm != 'inside')
         self.downsample = ConvNormAct(ni, nf, apply_act=False) if ni != nf else nn.Identity()
         if instance_norm: self.IN = nn.InstanceNorm2d(nf, affine=True)
