@@ -9,25 +9,29 @@ __all__ = ['write_figures', 'dpa_tables']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/04_tables.ipynb #8b5abd5d
+# %% ../../nbs/cli/04_tables.ipynb #1c8b8a9a
 from functools import partial
 import matplotlib.pyplot as plt
 from ..core import *
 from ..data.images import *
+from ..train.recipes import *
 from ..train.run import *
 from ..study.rows import *
 from ..study.paper_tables import *
+from ..study.rival_tables import *
 from ..study.ablation import *
 from ..study.results import *
 from ..study.probes import *
 from .data import *
 from .models import _own_recipe, _start_from
 
-# %% ../../nbs/cli/04_tables.ipynb #3bc7fc5a
-def _pick_tables(text):
-    "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`."
+# %% ../../nbs/cli/04_tables.ipynb #cef983e7
+def _pick_tables(text, rec=default_recipe, arch=None, **settings):
+    "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`; those of systems with what is set for all recipes."
+    given = {k: v for k, v in settings.items() if v is not None}
+    tables = {**{str(n): rival_table(n, rec, arch, **given) for n in (1, 2)}, **paper_tables}
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
-    return {n: lookup(n, paper_tables, 'table') for n in names}
+    return {n: lookup(n, tables, 'table') for n in names}
 
 # %% ../../nbs/cli/04_tables.ipynb #25484059
 def write_figures(
@@ -58,16 +62,17 @@ def _print_tables(study, chosen, seeds, figures):
         print(f'\n{result}')
         if figures: write_figures(study, table, seeds, name)
 
-# %% ../../nbs/cli/04_tables.ipynb #44f4bbff
+# %% ../../nbs/cli/04_tables.ipynb #af77f9e3
 @command
 def dpa_tables(
-    # 3, 4, 5, 6 (its losses at 2 x 16), 6b (at 16 x 4) or parts; several with commas between them; or all
+    # 1 or 2 (systems, each with a recipe of its own), 3, 4, 5, 6 (losses at 2 x 16), 6b (at 16 x 4), parts or start;
+    # several with commas between them; or all, which is those from 3 on
     table:str='3',
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/tables', # folder of runs and tables; the same command continues with what is there
     seeds:int=3, # trainings of each row
-    arch:str='resnet50.tv_in1k', # a timm architecture with stages
-    recipe:str='veri_uav', # veri_uav, veri_uav_released, vru, vru_released, default, few or scratch
+    arch:str=None, # a timm architecture with stages in place of resnet50.tv_in1k
+    recipe:str='veri_uav', # of tables from 3 on: veri_uav, veri_uav_released, vru, vru_released, default, few or scratch
     epochs:int=None, # in place of the recipe's
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs, in place of the recipe's
@@ -89,9 +94,10 @@ def dpa_tables(
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty and the paper's numbers."
     _check_options(seeds=seeds)
     _check_options(0, workers=workers)
-    chosen, images = _pick_tables(table), open_images(data, test)
-    rec = _own_recipe(recipe, epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k)
-    study = Study(out, images.df, rec, arch, **_start_from(init), load_image=images.load_image,
+    given, images = dict(epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
+    rec = _own_recipe(recipe, **given)
+    chosen = _pick_tables(table, rec, arch, **given)
+    study = Study(out, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(init), load_image=images.load_image,
                   protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
     rows = {r.digest(rec): r for t in chosen.values() for r in t}

@@ -181,15 +181,14 @@ def read_rows(
     "A file of runs or queries with identities, labels and digests as they were written: '007' is not 7, and NA is a name."
     return pd.read_csv(csv, dtype=dict.fromkeys(('pid', 'label', 'digest'), str), keep_default_na=False)
 
-# %% ../../nbs/study/04_ablation.ipynb #1eae8d2f
+# %% ../../nbs/study/04_ablation.ipynb #cf8f0078
 @patch
 def _system_learner(self:Study, system, recipe, seed):
     "The `Learner` of a run of a system, before its first epoch."
-    arch = system.arch and (self.arch or system.arch)
     starts = dict(pretrained=self.pretrained and not self.weights, weights=self.weights)
-    dls = system.dls(self.drawn, recipe, arch, **starts, num_workers=self.workers, seed=seed,
+    dls = system.dls(self.drawn, recipe, **starts, num_workers=self.workers, seed=seed,
                      load_image=self.load_image, junk=self.protocol.junk, verify=False)
-    return system.learner(dls, arch, recipe, **starts, junk=self.protocol.junk)
+    return system.learner(dls, recipe=recipe, **starts, junk=self.protocol.junk)
 
 # %% ../../nbs/study/04_ablation.ipynb #8d5be0d0
 @patch

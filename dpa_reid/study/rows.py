@@ -88,7 +88,7 @@ def recipe_inputs(
     settings = [f for f in fields(recipe)[1:] if getattr(recipe, f.name) != f.default]
     return _plain({f.name: _described(getattr(recipe, f.name)) for f in settings})
 
-# %% ../../nbs/study/02_rows.ipynb #c912671d
+# %% ../../nbs/study/02_rows.ipynb #86f0b86f
 @patch
 def inputs(self:AblationRow,
     recipe:Recipe # the study's
@@ -97,7 +97,7 @@ def inputs(self:AblationRow,
     code = own_code(self.attention)
     stages = self.stages if self.attention else None
     d = dict(attention=to_spec(self.attention), stages=stages, recipe=recipe_inputs(self.full_recipe(recipe)))
-    if self.system: d['system'] = self.system.name
+    if self.system: d['system'] = dict(name=self.system.name, arch=self.system.arch)
     return _plain(d | (dict(code=code) if code else {}))
 
 @patch
