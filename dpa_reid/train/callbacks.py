@@ -237,7 +237,14 @@ class Checkpoint(_Plain):
         rates = self.learn.warmup_decay.plain() if hasattr(self.learn, 'warmup_decay') else {}
         return dict(epochs=self.n_epoch, columns=list(self.recorder.metric_names), **rates)
 
-# %% ../../nbs/train/03_callbacks.ipynb #d674700b
+# %% ../../nbs/train/03_callbacks.ipynb #218caad5
+def _remembering(learn): return [cb for cb in learn.cbs if hasattr(type(cb), 'to_checkpoint')]
+
+def _callback_states(learn):
+    "The states of callbacks that have one, by name."
+    return {cb.name: cb.to_checkpoint() for cb in _remembering(learn)}
+
+# %% ../../nbs/train/03_callbacks.ipynb #716d62a4
 @patch
 def _state(self:Checkpoint):
     "All that a run needs to continue, as tensors and plain data."
@@ -245,7 +252,7 @@ def _state(self:Checkpoint):
     states = dict(model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
                   scaler=scaler.state_dict() if scaler else None, rng=_rng_state(self.dls.train))
     return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done,
-                smooth=(smooth.count, smooth.val.cpu()), **states)
+                smooth=(smooth.count, smooth.val.cpu()), cbs=_callback_states(self.learn), **states)
 
 @patch
 def _continue(self:Checkpoint, was):
@@ -255,8 +262,10 @@ def _continue(self:Checkpoint, was):
                         "Fit as before, or delete the checkpoint.")
     self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
     if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
+    for cb in _remembering(self.learn):
+        if cb.name in was.get('cbs', {}): cb.from_checkpoint(was['cbs'][cb.name])
 
-# %% ../../nbs/train/03_callbacks.ipynb #13d8413c
+# %% ../../nbs/train/03_callbacks.ipynb #125481a6
 def _shapes(states): return {k: tuple(v.shape) for s in states for k, v in s.items()}
 
 @patch
@@ -270,7 +279,8 @@ def _read(self:Checkpoint, learn):
         raise ReIDError(f"{self.path}: a checkpoint of another version of this library, which cannot be resumed. "
                         "Delete it to start from the beginning.")
     self._check_network(_shapes([learn.model.state_dict(), _loss_state(learn)]), _shapes([s['model'], s['loss']]))
-    if s['recipe'] and (other := _differences(s['recipe'], _recipe(learn) or {})):
+    now = {k: v for k, v in (_recipe(learn) or {}).items() if k in (s['recipe'] or {})}     # others did not exist then
+    if s['recipe'] and (other := _differences(s['recipe'], now)):
         raise ReIDError(f"{self.path}: the interrupted run had another recipe: {other}. "
                         "Use the same, or delete the checkpoint.")
     return s
