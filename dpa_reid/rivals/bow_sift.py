@@ -135,7 +135,7 @@ def image_batches(
             raise DataError(f"The images have shape {tuple(x.shape)}: give batches of RGB images (B, 3, H, W).")
         yield x.float() if x.is_floating_point() else x.float()/255
 
-# %% ../../nbs/rivals/02_bow_sift.ipynb #db013f76
+# %% ../../nbs/rivals/02_bow_sift.ipynb #868153e7
 class FittedNet(ReIDNet):
     "A `ReIDNet` without trainable parameters: its head fits its numbers to what its body makes of training images."
     @torch.no_grad()
@@ -144,7 +144,8 @@ class FittedNet(ReIDNet):
         pids=None, # identity of each (N,)
         camids=None # camera of each (N,)
     ): # the network itself
-        "Fits the head to training images; raises `DataError` as `image_batches` and the head do."
+        "Fits the head to training images, where it has a `fit`; raises `DataError` as `image_batches` and the head do."
+        if not hasattr(self.head, 'fit'): return self
         found = [v for x in image_batches(images) for v in self.body(x)]
         self.head.fit(found, pids, camids)
         return self
