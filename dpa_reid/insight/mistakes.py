@@ -40,7 +40,7 @@ def hardest(
     d = d[[c for c in ('query', 'path', 'pid', 'camid', 'ap', 'first', 'positives') if c in d]].reset_index(drop=True)
     return d.assign(nearest=[rows['pid'].iloc[0] for rows in ranked_rows(evaluation, d['query'].tolist(), 1)])
 
-# %% ../../nbs/insight/03_mistakes.ipynb #c096048d
+# %% ../../nbs/insight/03_mistakes.ipynb #6fe39c9b
 class _Ranking:
     "Similarities of queries and gallery images, in blocks, for the first repeat of an evaluation."
     def __init__(self, evaluation):
@@ -49,7 +49,7 @@ class _Ranking:
         self.split, self.metric = e.splits[0], e.metric
         self.scores = e.repeats[0] if plain else score_split(e.embeddings, self.split, metric=e.metric)
         self.queries, self.gallery = (self.split.df.iloc[at] for at in (self.split.query, self.split.gallery))
-        self.q, self.g = e.embeddings.take(self.queries), e.embeddings.take(self.gallery)
+        self.q, self.g = e.embeddings.pair(self.queries, self.gallery)
         self.lengths = torch.linalg.vector_norm(self.g, dim=1)
 
 # %% ../../nbs/insight/03_mistakes.ipynb #6d7fd6ed

@@ -50,11 +50,11 @@ def draw_ranking(
     for i, t in enumerate(tiles): page.paste(t, (i*(t.width+4) + (8 if i else 0), 0))
     return page
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #a915c6d6
+# %% ../../nbs/insight/02_ranking_lists.ipynb #15d3df51
 def _ranking(evaluation, rows, n):
     "Positions in the gallery of the `n` images nearest to queries `rows` of the first repeat (len(rows), n)."
     split = evaluation.splits[0]
-    q, g = (evaluation.embeddings.take(split.df.iloc[at]) for at in (split.query, split.gallery))
+    q, g = evaluation.embeddings.pair(*(split.df.iloc[at] for at in (split.query, split.gallery)))
     q, reranked = _ranked(q, g, *split.junk_codes, **evaluation.ranking)
     if reranked is not None: return reranked.nearest(n)[1].numpy()[rows]
     return nearest(q[rows], g, n, evaluation.metric)[1].numpy()
@@ -215,13 +215,13 @@ class RankingLists(_Plain):
         self.drawn = self.epoch+1
         if due or self.drawn == self.n_epoch: self._draw()
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #5ef52a27
+# %% ../../nbs/insight/02_ranking_lists.ipynb #c1432ad8
 @patch
 def _evaluation(self:RankingLists):
     "What the metrics collected and scored in this validation."
     how, rows = self.store.kwargs, self.dl.items.reset_index(drop=True)
     split = _split_of(rows, how.get('junk', 'camid'))
-    embeddings, metric = Embeddings(self.store.emb, rows), how.get('metric', 'cosine')
+    embeddings, metric = Embeddings(self.store.emb, rows, pairing=self.store.pairing), how.get('metric', 'cosine')
     return Evaluation(embeddings, [split], [self.store.scores], ranking_options(), metric=metric)
 
 @patch

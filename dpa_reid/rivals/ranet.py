@@ -165,7 +165,7 @@ def _check_ranet(growth, factors, fused, exit, weights):
     if exit is not None and not 0 <= exit < n_exits:
         raise ModelError(f"exit={exit}: this RANet has the exits 0 to {n_exits-1}.")
 
-# %% ../../nbs/rivals/04_ranet.ipynb #1ce7b7a2
+# %% ../../nbs/rivals/04_ranet.ipynb #8d0daf32
 def ranet(
     n_ids:int, # identities in the training set
     pretrained:bool=False, # nobody published weights, so this changes nothing
@@ -178,7 +178,7 @@ def ranet(
     fused:float=.25, # share of new channels taken from the sub-network before
     classifier=IDLinear # `(nf, n_ids) -> nn.Module`
 )->ReIDNet:
-    "RANet with a neck and a classifier at each of its exits; `ModelError` for an exit it lacks. Source: Yang et al. 2020."
+    "RANet with a neck and a classifier at each exit; `ModelError` for an exit it lacks. Source: Yang et al. 2020."
     _check_ranet(growth, factors, fused, exit, weights)
     options = dict(channels=channels, growth=growth, n_layers=n_layers, factors=tuple(factors), fused=fused, exit=exit)
     body = RANetBody(**options)
@@ -239,14 +239,14 @@ class ExitsLoss(LossBase):
         self.parts = {'first_exit': losses[0].detach(), 'last_exit': losses[-1].detach()}
         return sum(losses)
 
-# %% ../../nbs/rivals/04_ranet.ipynb #24ec3ad1
+# %% ../../nbs/rivals/04_ranet.ipynb #49391de8
 def budget_curve(
     net:ReIDNet, # made by `ranet`, trained
     df:pd.DataFrame, # manifest
     protocol=None, # a `Protocol` or a `Split`; None for what `default_protocol` takes
     **kwargs # for `Embedder`, such as `size`
 )->pd.DataFrame: # a row for each exit
-    "What each exit of a RANet costs, in multiply-adds an image, and how well it ranks: mAP and Rank-1 with their intervals."
+    "What each exit of a RANet costs an image and how well it ranks, with the intervals of mAP and Rank-1."
     size, rows = Embedder(net, **kwargs).size, []
     for k, cost in enumerate(exit_costs(net, size)):
         found = Embedder(at_exit(net, k), **kwargs).evaluate(df, protocol)

@@ -41,13 +41,14 @@ def _check_fit(vectors, rows):
                         f"{rows.index[rows.index.duplicated()][0]}: "
                         "use `df.reset_index(drop=True)`.")
 
-# %% ../../nbs/train/08_embed.ipynb #433d0551
+# %% ../../nbs/train/08_embed.ipynb #95362755
 @dataclass(eq=False, repr=False)
 class Embeddings:
     "Vectors of images, each with its row."
     vectors:Tensor # (N, D) float32, on the CPU
     rows:pd.DataFrame # N rows, under the labels they had
     left_out:list=field(default_factory=list) # labels of rows whose images could not be decoded
+    pairing:object=None # how a network compares its vectors, see `pair`; None for the vectors themselves
     def __post_init__(self):
         self.vectors = torch.as_tensor(self.vectors).detach().float().cpu()
         _check_fit(self.vectors, self.rows)
@@ -65,6 +66,16 @@ def take(self:Embeddings,
         raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is "
                         f"{rows.index[at < 0][0]}: embed them too.")
     return self.vectors[torch.from_numpy(at)]
+
+# %% ../../nbs/train/08_embed.ipynb #72da178c
+@patch
+def pair(self:Embeddings,
+    queries:pd.DataFrame, # embedded rows
+    gallery:pd.DataFrame # embedded rows
+)->tuple: # vectors of the queries and of the gallery, of one length
+    "The vectors by which queries and gallery images are compared; raises `DataError` as `take` does."
+    q, g = self.take(queries), self.take(gallery)
+    return (q, g) if self.pairing is None else self.pairing(q, g, queries, gallery)
 
 # %% ../../nbs/train/08_embed.ipynb #dd619e64
 class Embedder:
@@ -178,7 +189,7 @@ def _key(self:Embedder, images):
     what = [how, code, [d.hex() for d in image_digests(images, read)]]
     return sha256_of(what)
 
-# %% ../../nbs/train/08_embed.ipynb #7de716b2
+# %% ../../nbs/train/08_embed.ipynb #eca3b773
 @patch
 def __call__(self:Embedder,
     images # a manifest (a DataFrame with `path`), or one or several files, PIL images or arrays (H, W, 3)
@@ -196,7 +207,7 @@ def __call__(self:Embedder,
     left_out = rows.index[~kept].tolist()
     if left_out:
         print(f"left out {len(left_out)} of {len(rows)} images that cannot be decoded: {first_few(rows.path[~kept])}")
-    return Embeddings(vectors, rows[kept], left_out)
+    return Embeddings(vectors, rows[kept], left_out, getattr(self.net, 'pairing', None))
 
 # %% ../../nbs/train/08_embed.ipynb #12a4ebb0
 def _own_attention(folder, attention):

@@ -35,7 +35,7 @@ def ranking_options(
         raise ReIDError("camaware is for rerank and expand: give one of them.")
     return dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
 
-# %% ../../nbs/train/09_evaluate.ipynb #8337b5b7
+# %% ../../nbs/train/09_evaluate.ipynb #c4bf0c26
 def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False):
     "The queries, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
     if camaware and q_junk is None:
@@ -44,7 +44,14 @@ def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=Fal
     if expand: q = expand_queries(q, g, expand, alpha, **cams)
     return q, k_reciprocal(q, g, **cams) if rerank else None
 
-# %% ../../nbs/train/09_evaluate.ipynb #0b360d4c
+def _pair(embeddings, split, rerank=False, expand=0, **_):
+    "The vectors of queries and gallery; raises `ReIDError` for a ranking that their network cannot do."
+    if embeddings.pairing and (rerank or expand):
+        raise ReIDError("rerank and expand compare queries with queries, and this network compares a query with a gallery "
+                        "image alone. Leave them out.")
+    return embeddings.pair(*(split.df.iloc[at] for at in (split.query, split.gallery)))
+
+# %% ../../nbs/train/09_evaluate.ipynb #0517a1c9
 def score_split(
     embeddings:Embeddings, # of the rows of the split
     split:Split, # queries, gallery and what is junk
@@ -53,7 +60,7 @@ def score_split(
     **ranking # as `ranking_options` takes them
 ): # `RetrievalScores`, or what `measure` returns
     "Scores of one split; raises `DataError` for rows without an embedding, and as `measure` does."
-    q, g = (embeddings.take(split.df.iloc[at]) for at in (split.query, split.gallery))
+    q, g = _pair(embeddings, split, **ranking)
     q, distances = _ranked(q, g, *split.junk_codes, **ranking)
     names = dict(junk_name=split.junk) if split.junk and measure is evaluate_retrieval else {}
     return measure(q, g, *split.pids, *split.junk_codes, metric=metric, distances=distances, **names)

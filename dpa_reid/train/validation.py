@@ -33,12 +33,13 @@ def _query_gallery(rows):
                         "retrieval needs both.")
     return (q, g) if len(q) else None
 
-# %% ../../nbs/train/04_validation.ipynb #f525dcbb
+# %% ../../nbs/train/04_validation.ipynb #f1f0d1a9
 def evaluate_manifest(
     emb:Tensor, # embeddings (N, D)
     pids, # identity of each (N,)
     items=None, # DataFrame of N rows in the same order; its `split` and `junk` columns are used where present
     junk:str='camid', # column whose equal value under one identity is junk; None for nothing
+    pairing=None, # how the network compares its vectors: `(queries, gallery, their rows, its rows) -> both to compare`
     **kwargs # for `evaluate_retrieval`
 )->RetrievalScores:
     "Scores of query rows against gallery rows; without a `split` column that has either, of each image against all others. Raises `ReIDError` as `evaluate_retrieval`, and when only one of query and gallery is there."
@@ -49,9 +50,10 @@ def evaluate_manifest(
     if found is None and codes is None: codes = everything                  # each image is junk to itself
     q, g = found or (everything, everything)
     c = (None, None) if codes is None else (codes[q], codes[g])
-    return evaluate_retrieval(emb[q], emb[g], pids[q], pids[g], *c, **{'junk_name': junk or 'camid', **kwargs})
+    sides = (emb[q], emb[g]) if pairing is None else pairing(emb[q], emb[g], rows.iloc[q], rows.iloc[g])
+    return evaluate_retrieval(*sides, pids[q], pids[g], *c, **{'junk_name': junk or 'camid', **kwargs})
 
-# %% ../../nbs/train/04_validation.ipynb #23b135d0
+# %% ../../nbs/train/04_validation.ipynb #be1858cf
 class EmbeddingStore:
     "Embeddings and identities of one validation pass, and its `RetrievalScores`, computed once. Pickles empty."
     def __init__(self, **kwargs): # for `evaluate_retrieval`
@@ -60,7 +62,7 @@ class EmbeddingStore:
     def reset(self):
         "Forget the pass."
         self.embs, self.pids = [], []
-        self.items = self.seen = self._scores = None
+        self.items = self.seen = self.pairing = self._scores = None
     def __getstate__(self): return {'kwargs': self.kwargs}
     def __setstate__(self, state): self.__init__(**state['kwargs'])
 
@@ -68,10 +70,11 @@ class EmbeddingStore:
         "Keep the batch `learn` has just embedded, unless it is kept already, is one of training outputs, or one of `get_preds`."
         if learn.iter == self.seen or isinstance(learn.pred, tuple) or hasattr(learn, 'gather_preds'): return
         self.seen, self.items = learn.iter, getattr(learn.dl, 'items', None)
+        self.pairing = getattr(learn.model, 'pairing', None)
         self.embs.append(learn.pred.detach().float())
         self.pids.append(learn.y.detach())
 
-# %% ../../nbs/train/04_validation.ipynb #54ac5add
+# %% ../../nbs/train/04_validation.ipynb #608ac3ae
 @patch(as_prop=True)
 def emb(self:EmbeddingStore)->Tensor:
     "The embeddings of the pass so far (N, D), None when there are none."
@@ -83,7 +86,8 @@ def scores(self:EmbeddingStore)->RetrievalScores:
     n = sum(map(len, self.embs))
     if n == 0 or (isinstance(self.items, pd.DataFrame) and n < len(self.items)): return None
     if self._scores is None:
-        self._scores = evaluate_manifest(self.emb, torch.cat(self.pids), self.items, **self.kwargs)
+        self._scores = evaluate_manifest(self.emb, torch.cat(self.pids), self.items, pairing=self.pairing,
+                                         **self.kwargs)
     return self._scores
 
 # %% ../../nbs/train/04_validation.ipynb #a08ee7d2

@@ -19,7 +19,7 @@ from ..insight.report import *
 from .training import train_run, start_record
 from .scoring import *
 
-# %% ../../nbs/use/04_cross_validation.ipynb #6ed69f81
+# %% ../../nbs/use/04_cross_validation.ipynb #ca22470b
 def join_folds(
     folds, # `Evaluation` of each fold, one repeat each
     protocol:Protocol, # from `k_fold`, with one repeat for each of them
@@ -29,7 +29,8 @@ def join_folds(
     rows = pd.concat([f.splits[0].test for f in folds])
     vectors = torch.cat([f.embeddings.take(f.splits[0].test) for f in folds])
     splits, repeats = ([getattr(f, k)[0] for f in folds] for k in ('splits', 'repeats'))
-    return Evaluation(Embeddings(vectors, rows), splits, repeats, folds[0].ranking, protocol, folds[0].metric, name)
+    embeddings = Embeddings(vectors, rows, pairing=folds[0].embeddings.pairing)
+    return Evaluation(embeddings, splits, repeats, folds[0].ranking, protocol, folds[0].metric, name)
 
 # %% ../../nbs/use/04_cross_validation.ipynb #bd677c85
 def cross_validate(

@@ -34,13 +34,14 @@ def _difference(evaluation, other):
     r = other.compare(evaluation).table.loc['mAP']
     return dict(difference=r.difference, difference_low=r.low, difference_high=r.high, p=r.p)
 
-# %% ../../nbs/use/05_robustness.ipynb #f836ffae
+# %% ../../nbs/use/05_robustness.ipynb #4a439f73
 def _damaged(model, clean, df, splits):
     "The evaluation of a manifest whose images in `splits` were damaged, from that of the clean images."
     e, rows = clean.embeddings, df[df.split.isin(splits)]
     vectors = e.vectors.clone()
     vectors[e.rows.index.get_indexer(rows.index)] = model(rows).vectors
-    return evaluate(Embeddings(vectors, df.loc[e.rows.index]), clean.protocol, df, name=model.name)
+    damaged = Embeddings(vectors, df.loc[e.rows.index], pairing=e.pairing)
+    return evaluate(damaged, clean.protocol, df, name=model.name)
 
 # %% ../../nbs/use/05_robustness.ipynb #47625fe1
 def robustness_table(

@@ -104,7 +104,7 @@ def _in_order(rows, role):
                     f"{lost[0]}. "
                     "Was an image left out that cannot be decoded? Copy it again.")
 
-# %% ../../nbs/use/03_vrai_submission.ipynb #8c0a6008
+# %% ../../nbs/use/03_vrai_submission.ipynb #7fdf0662
 def submit_hidden(
     file, # JSON file to write; its folder is made if absent
     embeddings:Embeddings, # of the rows of `hidden_test`
@@ -112,4 +112,4 @@ def submit_hidden(
 )->Path: # `file`
     "Write the rankings of a hidden test; raises `DataError` where an image of the official lists was not embedded."
     q, g = (_in_order(embeddings.rows, role) for role in ('query', 'gallery'))
-    return write_vrai_submission(file, embeddings.take(q), embeddings.take(g), q.path, g.path, **kwargs)
+    return write_vrai_submission(file, *embeddings.pair(q, g), q.path, g.path, **kwargs)
