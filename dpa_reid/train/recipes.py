@@ -36,7 +36,7 @@ _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similari
 _optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
                    adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
 
-# %% ../../nbs/train/05_recipes.ipynb #5122b9ad
+# %% ../../nbs/train/05_recipes.ipynb #27e6b12d
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Recipe:
     smoothing_form:str = _setting('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
     metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', a class "
                                           "of your own; None for none")
-    weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones, for the triplet alone")
+    weighted_mining:bool = _setting(False,
+                                    "softmax-weighted triplets in place of the hardest ones, for the triplet alone")
     margin:float|None = _setting(None, "triplet margin; None for the soft margin log(1 + exp)")
     metric_on:str = _setting('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
     id_weight:float = _setting(1., "weight of the identity loss, lambda_1 of eq. 15")
@@ -131,8 +132,8 @@ class Recipe:
             raise ReIDError(f"Recipe {self.name!r}: exp_from={self.exp_from}; give a share of the run from 0 and "
                             "below 1.")
         if self.steps_at:
-            raise ReIDError(f"Recipe {self.name!r} gives steps_at={self.steps_at} and exp_from={self.exp_from}: the rate "
-                            "falls in steps or exponentially; leave one out.")
+            raise ReIDError(f"Recipe {self.name!r} gives steps_at={self.steps_at} and exp_from={self.exp_from}: "
+                            "the rate falls in steps or exponentially; leave one out.")
 
     def _check_length(self, k, epochs, iters):
         "Raises `ReIDError` for a length below 0, or one given in epochs and in iterations."

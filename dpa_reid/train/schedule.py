@@ -43,14 +43,14 @@ def step_decay(
     "`gamma` to the power of the number of milestones passed."
     return gamma**sum(epoch >= m for m in at)
 
-# %% ../../nbs/train/02_schedule.ipynb #9ac3a6aa
+# %% ../../nbs/train/02_schedule.ipynb #0b243c93
 def exp_decay(
     epoch:float, # position in the run, in epochs
     n_epoch:int, # length of the run in epochs
     start:float=.6, # share of the run before the decay begins, from 0 and below 1
     final:float=.001 # share of the base rate at the end of the run
 )->float: # share of the base rate
-    "1 until the share `start` of the run has passed, then a fall by a constant factor to `final` at its end. Source: Hermans et al. 2017."
+    "1 until the share `start` of the run, then down to `final` by a constant factor. Source: Hermans et al. 2017."
     return final**max(0., (epoch/n_epoch - start)/(1 - start))
 
 # %% ../../nbs/train/02_schedule.ipynb #bf6f9de6
