@@ -165,9 +165,9 @@ def pair_covariances(
     same = one - one_cam
     return same/n_same, (every - every_cam - same)/n_differ
 
-# %% ../../nbs/rivals/03_lomo.ipynb #3c2c0190
+# %% ../../nbs/rivals/03_lomo.ipynb #12d0896d
 class XQDA(nn.Module):
-    "Vectors (B, nf) to (B, n_dims), whose squared distance is the XQDA metric. Source: Liao et al. 2015."
+    "Vectors (B, nf) to (B, n_dims + 1), whose squared distance is the XQDA metric. Source: Liao et al. 2015."
     def __init__(self,
         nf:int, # features of a vector
         n_dims:int=256, # directions, those of largest eigenvalues; zeros where fewer than these are above 1
@@ -177,11 +177,27 @@ class XQDA(nn.Module):
         check_min(n_dims=n_dims)
         self.ridge = ridge
         self.register_buffer('projection', torch.zeros(nf, n_dims))
+        self.register_buffer('center', torch.zeros(n_dims))
+        self.register_buffer('anchor', torch.zeros(1))
     def forward(self, x:Tensor):
-        if not self.projection[:, 0].any(): raise not_fitted('XQDA')
-        with autocast(x.device, torch.float32): return x.float() @ self.projection
+        if not self.anchor.any(): raise not_fitted('XQDA')
+        with autocast(x.device, torch.float32): y = x.float() @ self.projection - self.center
+        return torch.cat([y, self.anchor.expand(len(y), 1)], 1)
 
-# %% ../../nbs/rivals/03_lomo.ipynb #9a92851c
+# %% ../../nbs/rivals/03_lomo.ipynb #4a5c740f
+def _xqda_directions(x, pids, camids, n_dims, ridge):
+    "The directions (D, k), at most `n_dims`, by which vectors (N, D) become those of the XQDA metric."
+    basis = None
+    if x.shape[1] > len(x):
+        basis, r = np.linalg.qr(x.T)
+        x = r.T
+    same, differ = pair_covariances(x, pids, camids)
+    d = x.shape[1]
+    values, w = scipy.linalg.eigh(differ, same + ridge*np.eye(d), subset_by_index=[max(d - n_dims, 0), d - 1])
+    w = (w*np.sqrt(np.clip(1 - 1/np.maximum(values, 1e-12), 0, None)))[:, ::-1]
+    return (w if basis is None else basis @ w).copy()
+
+# %% ../../nbs/rivals/03_lomo.ipynb #04e0686d
 @patch
 @torch.no_grad()
 def fit(self:XQDA,
@@ -191,27 +207,24 @@ def fit(self:XQDA,
 )->XQDA:
     "Finds the directions; `DataError` as `pair_covariances` does, and without identities."
     if pids is None: raise DataError("XQDA learns from identities: give `fit` the pids of the training images.")
-    x, basis = torch.stack(list(x)).double().cpu().numpy(), None
-    if x.shape[1] > len(x):
-        basis, r = np.linalg.qr(x.T)
-        x = r.T
-    same, differ = pair_covariances(x, pids, camids)
-    d, k = x.shape[1], min(x.shape[1], self.projection.shape[1])
-    values, w = scipy.linalg.eigh(differ, same + self.ridge*np.eye(d), subset_by_index=[d - k, d - 1])
-    y = (w*np.sqrt(np.clip(1 - 1/np.maximum(values, 1e-12), 0, None)))[:, ::-1]
-    self.projection.zero_()[:, :k] = torch.from_numpy((y if basis is None else basis @ y).copy())
+    x = torch.stack(list(x)).double().cpu().numpy()
+    p = _xqda_directions(x, pids, camids, self.projection.shape[1], self.ridge)
+    y = x @ p
+    self.projection.zero_()[:, :p.shape[1]] = torch.from_numpy(p)
+    self.center.zero_()[:p.shape[1]] = torch.from_numpy(y.mean(0))
+    self.anchor.fill_(10*np.linalg.norm(y - y.mean(0), axis=1).max())
     return self
 
-# %% ../../nbs/rivals/03_lomo.ipynb #82453ba0
+# %% ../../nbs/rivals/03_lomo.ipynb #6095b48a
 def lomo(
     n_ids:int=1, # identities in the training set; not used
     size=128, # height and width that images are resized to, in pixels
-    n_dims:int=0, # features of the XQDA metric; 0 for the plain descriptor
+    n_dims:int=0, # directions of the XQDA metric; 0 for the plain descriptor
     sigmas=(5., 20.), # of `retinex`; none leaves it out
     pretrained:bool=True, # not used: there are no such weights
     weights=None # likewise
 )->ReIDNet:
-    "LOMO, images (B, 3, H, W) in [0, 1] to descriptors, or with XQDA to (B, n_dims). Source: Liao et al. 2015."
+    "LOMO, images (B, 3, H, W) in [0, 1] to descriptors, or with XQDA to (B, n_dims + 1). Source: Liao et al. 2015."
     body = LOMOBody(size, sigmas)
     head = XQDA(body.nf, n_dims) if n_dims else nn.Identity()
     return FittedNet(body, head, described(lomo, n_ids, size=size, n_dims=n_dims, sigmas=list(sigmas)))
