@@ -17,9 +17,10 @@ from fastai.torch_core import num_distrib
 from fastai.data.transforms import Normalize
 from timm.layers import to_2tuple
 
-# %% ../../nbs/train/06_learner.ipynb #281ce3da
+# %% ../../nbs/train/06_learner.ipynb #a3ae2748
 from ..core import *
 from ..layers.dpa import DpA
+from ..models.head import BNNeck
 from ..models.net import *
 from ..models.folder import *
 from ..data.augment import ReadImage
@@ -27,6 +28,7 @@ from ..data.block import *
 from ..data.pack import Pack
 from ..scores.metrics import *
 from .validation import *
+from .losses.center import CenterLoss
 from .schedule import *
 from .callbacks import *
 from .recipes import *
@@ -104,7 +106,7 @@ def _network(recipe, own, head, arch, n_ids, **kwargs):
     if head is not None: _replace_head(net, head, n_ids, own)
     return net
 
-# %% ../../nbs/train/06_learner.ipynb #70bdad8c
+# %% ../../nbs/train/06_learner.ipynb #9dc9efe0
 def _groups(loss, net):
     "The parameter groups of `net`, those of the loss with the last."
     *groups, last = reid_splitter(net)
@@ -123,11 +125,21 @@ def _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs):
     return Learner(dls, net, loss_func=loss, opt_func=opt_func, lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True,
                    splitter=partial(_groups, loss), metrics=metrics, cbs=cbs, **kwargs)
 
+def _prepare_centers(loss, net, n_ids):
+    "Makes room for the centers of a center loss that has none; raises `ReIDError` for a network without one neck."
+    modules = loss.modules() if isinstance(loss, nn.Module) else ()
+    waiting = [m for m in modules if isinstance(m, CenterLoss) and not m.is_ready]
+    necks = [m for m in net.modules() if isinstance(m, BNNeck)]
+    if waiting and len(necks) != 1:
+        raise ReIDError(f"A center loss pulls one embedding, and this network has {len(necks)} necks: give the "
+                        "width that it is to see, `metric_loss=partial(CenterLoss, n_ids, dim)`, or use another loss.")
+    for m in waiting: m.prepare(n_ids, necks[0].num_features)
+
 def _seen_before(weights):
     "The digests of the images that the starting `weights` were trained on: '' where these are no model folder, None where it does not list them."
     return read_meta(weights).get('trained_on') or None if _is_model_folder(weights) else ''
 
-# %% ../../nbs/train/06_learner.ipynb #691c8952
+# %% ../../nbs/train/06_learner.ipynb #73299f95
 @delegates(Learner.__init__, but=['model', *_set_by_recipe])
 def learner_for(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -147,6 +159,7 @@ def learner_for(
     _refuse_processes()
     _check_images(net, dls, pretrained, weights)
     loss, metrics = ifnone(loss_func, recipe.loss()), retrieval_metrics(junk=junk) + L(metrics)
+    _prepare_centers(loss, net, dls.c)
     learn = _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs)
     learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn
@@ -185,7 +198,7 @@ def reid_learner(
                    weights=weights, last_stride=last_stride)
     return learner_for(dls, net, recipe, pretrained, weights, cbs, metrics, junk, fused, loss_func, **kwargs)
 
-# %% ../../nbs/train/06_learner.ipynb #dd4250b5
+# %% ../../nbs/train/06_learner.ipynb #384e817b
 @patch
 @delegates(Learner.fit_warmup, but=['lr', 'warmup', 'start', 'decay'])
 def fit_recipe(self:Learner,
@@ -200,7 +213,7 @@ def fit_recipe(self:Learner,
     n_epoch = ifnone(n_epoch, r.epochs)
     warmup, freeze = r.iterations(n_iter)
     if text := r.warning(n_iter, n_epoch): print(text)
-    own = [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
+    own = r.callbacks() + [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
     lr = ifnone(lr, r.lr)
     if not isinstance(lr, slice): lr = r.rates(lr, len(self.splitter(self.model)))
     self.fit_warmup(n_epoch, lr, warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)

@@ -6,7 +6,7 @@
 __all__ = ['veri_uav_recipe', 'veri_uav_released_recipe', 'vru_recipe', 'vru_released_recipe', 'default_recipe', 'few_recipe',
            'scratch_recipe', 'Recipe', 'spec_text', 'recipe_table', 'timm_stats']
 
-# %% ../../nbs/train/05_recipes.ipynb #18d2c3b7
+# %% ../../nbs/train/05_recipes.ipynb #30c92469
 import dataclasses
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -15,11 +15,13 @@ import pandas as pd, timm, torch
 from fastcore.basics import ifnone, patch
 from fastcore.foundation import L
 from fastcore.meta import delegates
+from fastai.callback.training import GradientClip
 from fastai.optimizer import OptimWrapper, SGD, Adam
 from fastai.vision.core import imagenet_stats
 from timm.data import resolve_data_config
 from ..core import *
 from ..models.head import *
+from ..models.head import SubCenterLinear
 from ..models.net import *
 from ..models.folder import *
 from ..data.block import *
@@ -27,16 +29,24 @@ from .losses.identity import *
 from .losses.triplet import *
 from .losses.cosine import *
 from .losses.combined import *
+from .losses.margins import *
+from .losses.adasp import *
+from .losses.center import *
 from .schedule import *
+from .steps.ema import *
+from .steps.accumulation import *
+from .steps.class_means import *
 
-# %% ../../nbs/train/05_recipes.ipynb #26d52a22
-_id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle_softmax=(CircleSoftmaxCE, CosineLinear))
+# %% ../../nbs/train/05_recipes.ipynb #c094722b
+_id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle_softmax=(CircleSoftmaxCE, CosineLinear),
+                  arcface=(ArcFaceCE, CosineLinear), cosface=(CosFaceCE, CosineLinear),
+                  subcenter_arcface=(ArcFaceCE, SubCenterLinear))
 _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss,
-                      supcon=SupConLoss)
+                      supcon=SupConLoss, adasp=AdaSPLoss, center=CenterLoss, triplet_center=TripletWithCenters)
 _optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
                    adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
 
-# %% ../../nbs/train/05_recipes.ipynb #27e6b12d
+# %% ../../nbs/train/05_recipes.ipynb #57bc2a4b
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -61,14 +71,17 @@ class Recipe:
     gem_learnable:bool = _setting(True, "whether that exponent is trained")
     ceil_pool:bool = _setting(False, "the stem's max pooling rounds the map's size up and pads nothing")
     # losses
-    id_loss:str|None = _setting('softmax', "identity loss: 'softmax' with a linear classifier, 'circle_softmax' "
-                                        "(s=64, m=.35) with a cosine one; None for none")
+    id_loss:str|None = _setting('softmax', "identity loss: 'softmax' with a linear classifier; 'circle_softmax', "
+                                        "'cosface', 'arcface' with a cosine one, 'subcenter_arcface' with three "
+                                        "weights per identity; None for none")
+    id_scale:float|None = _setting(None, "scale of a loss on cosines; None for 64")
+    id_margin:float|None = _setting(None, "its margin; None for its own: .35, of arcface .5 (radians)")
+    class_means:bool = _setting(False, "the classifier begins at the mean embeddings of the training images")
     smoothing:float = _setting(.1, "label smoothing of the identity loss")
     smoothing_form:str = _setting('torch', "where the smoothed mass goes: 'torch', 'released' or 'paper'")
-    metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', a class "
-                                          "of your own; None for none")
-    weighted_mining:bool = _setting(False,
-                                    "softmax-weighted triplets in place of the hardest ones, for the triplet alone")
+    metric_loss:object = _setting('triplet', "metric loss: 'triplet', 'circle', 'multi_similarity', 'supcon', 'adasp', "
+                                          "'center', 'triplet_center', a class of your own; None for none")
+    weighted_mining:bool = _setting(False, "softmax-weighted triplets in place of the hardest ones, for triplets alone")
     margin:float|None = _setting(None, "triplet margin; None for the soft margin log(1 + exp)")
     metric_on:str = _setting('feat', "the metric loss sees the embedding before the neck ('feat') or after it ('emb')")
     id_weight:float = _setting(1., "weight of the identity loss, lambda_1 of eq. 15")
@@ -90,6 +103,10 @@ class Recipe:
     freeze_iters:int = _setting(0,
                                 "the same in iterations, where a released configuration counts so; `freeze` is 0 then")
     epochs:int = _setting(60, "epochs")
+    # steps
+    accumulate:int = _setting(1, "batches whose gradients are averaged for one step")
+    clip:float = _setting(0., "length to which longer gradients are cut; 0 for any length")
+    ema:float = _setting(0., "decay of the average of weights that is scored and saved, such as .999; 0 for none")
 
     def __post_init__(self):
         for k in ('size', 'steps_at'):               # JSON turns tuples into lists
@@ -97,6 +114,7 @@ class Recipe:
         if isinstance(self.steps_at, int): object.__setattr__(self, 'steps_at', (self.steps_at,))
         self._check_numbers()
         self._check_names()
+        self._check_losses()
         self._check_decay()
         if self.K < 2 and self.metric_loss and self.metric_weight:
             raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
@@ -106,11 +124,14 @@ class Recipe:
 
     def _check_numbers(self):
         "Raises `ReIDError` for counts below 1 and probabilities outside 0 to 1."
-        for k in ('P', 'K', 'epochs'):
+        for k in ('P', 'K', 'epochs', 'accumulate'):
             if getattr(self, k) < 1: raise ReIDError(f"Recipe {self.name!r}: {k}={getattr(self, k)}; give 1 or more.")
         for k in ('augmix', 'autoaug', 'flip', 'erase'):
             if not 0 <= getattr(self, k) <= 1:
                 raise ReIDError(f"Recipe {self.name!r}: {k}={getattr(self, k)}; give a probability from 0 to 1.")
+        if not 0 <= self.ema < 1:
+            raise ReIDError(f"Recipe {self.name!r}: ema={self.ema}; give a decay from 0 (none) and below 1.")
+        if self.clip < 0: raise ReIDError(f"Recipe {self.name!r}: clip={self.clip}; give a length, or 0 for any.")
 
     def _check_names(self):
         "Raises `ReIDError` for an unknown optimizer or loss, for no loss, and for weighted mining without a triplet."
@@ -121,9 +142,27 @@ class Recipe:
                             "on; set one of the two.")
         if not isinstance(self.metric_loss, str): return
         lookup(self.metric_loss, _metric_losses, 'metric_loss')
-        if self.weighted_mining and self.metric_loss != 'triplet':
+        if self.weighted_mining and self.metric_loss not in ('triplet', 'triplet_center'):
             raise ReIDError(f"Recipe {self.name!r}: weighted_mining=True mines triplets and metric_loss is "
                             f"{self.metric_loss!r}: set weighted_mining=False or metric_loss='triplet'.")
+
+    def _check_losses(self):
+        "Raises `ReIDError` for settings of an identity loss that has none of the kind, and for too few identities."
+        given = {k: getattr(self, k) for k in ('id_scale', 'id_margin') if getattr(self, k) is not None}
+        if given and self.id_loss in (None, 'softmax'):
+            raise ReIDError(f"Recipe {self.name!r}: {first_few(given)} is for a loss on cosines, and id_loss is "
+                            f"{self.id_loss!r}: use 'arcface', 'cosface', 'subcenter_arcface' or 'circle_softmax'.")
+        if self.class_means and self.id_loss is None:
+            raise ReIDError(f"Recipe {self.name!r}: class_means is for a classifier, and id_loss=None trains none.")
+        named = isinstance(self.metric_loss, str) and self.metric_loss != 'center'
+        if self.P < 2 and named and self.metric_weight:
+            raise ReIDError(f"Recipe {self.name!r}: P={self.P}; {self.metric_loss} compares identities and needs "
+                            "at least two in a batch.")
+        if given: _id_losses[self.id_loss][0](**self._scale_and_margin())
+
+    def _scale_and_margin(self):
+        "Those that are given, under the names that the losses have for them."
+        return {k: v for k, v in dict(s=self.id_scale, m=self.id_margin).items() if v is not None}
 
     def _check_decay(self):
         "Raises `ReIDError` for an exponential decay beside steps, or one that begins outside the run."
@@ -247,7 +286,7 @@ def from_dict(cls:Recipe,
     "The recipe of a record; raises `TypeError` for a setting that a recipe does not have."
     return cls(**_renamed(settings))
 
-# %% ../../nbs/train/05_recipes.ipynb #dd71e4c3
+# %% ../../nbs/train/05_recipes.ipynb #e36ce7b9
 @patch
 def _named(self:Recipe, setting, options):
     "What a setting names among `options`; raises `ReIDError` with the names there are."
@@ -258,7 +297,7 @@ def _make_id_loss(self:Recipe):
     "The identity loss with its smoothing, or None."
     if self.id_loss is None: return None
     make, _ = self._named('id_loss', _id_losses)
-    return make(eps=self.smoothing, form=self.smoothing_form)
+    return make(eps=self.smoothing, form=self.smoothing_form, **self._scale_and_margin())
 
 @patch
 def _make_metric_loss(self:Recipe):
@@ -266,8 +305,9 @@ def _make_metric_loss(self:Recipe):
     if self.metric_loss is None: return None
     if callable(self.metric_loss): return self.metric_loss()
     make = self._named('metric_loss', _metric_losses)
-    if make is not HardTripletLoss: return make()
-    return (WeightedTripletLoss if self.weighted_mining else HardTripletLoss)(self.margin)
+    if make not in (HardTripletLoss, TripletWithCenters): return make()
+    triplet = (WeightedTripletLoss if self.weighted_mining else HardTripletLoss)(self.margin)
+    return triplet if make is HardTripletLoss else make(triplet)
 
 # %% ../../nbs/train/05_recipes.ipynb #6822c061
 @patch
@@ -283,6 +323,15 @@ def head(self:Recipe)->dict:
     classifier = IDLinear if self.id_loss is None else self._named('id_loss', _id_losses)[1]
     gem = dict(p=self.gem_p, learnable=self.gem_learnable)
     return dict(ceil_pool='if_any' if self.ceil_pool else False, gem=gem, classifier=classifier)
+
+# %% ../../nbs/train/05_recipes.ipynb #e2d05ca4
+@patch
+def callbacks(self:Recipe)->list:
+    "Callbacks of a fit: what the recipe does before the first step and at each one."
+    return list(L(ClassMeans() if self.class_means else None,
+                  Accumulate(self.accumulate) if self.accumulate > 1 else None,
+                  GradientClip(self.clip) if self.clip else None,
+                  EMA(self.ema) if self.ema else None).filter())
 
 # %% ../../nbs/train/05_recipes.ipynb #ea61a2bf
 _fused_optimizers = dict(sgd=partial(torch.optim.SGD, momentum=.9, fused=True),
