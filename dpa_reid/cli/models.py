@@ -263,11 +263,11 @@ def _arch_for(init):
     "The architecture that is trained when none is named: that of the library's own network, or the paper's."
     return read_meta(default_model)['network']['arch'] if init == 'default' else 'resnet50.tv_in1k'
 
-# %% ../../nbs/cli/03_models.ipynb #bea0549d
+# %% ../../nbs/cli/03_models.ipynb #1e5c36e2
 def _print_finished(out):
     "Print the scores of a finished run, and whether training helped."
     scores = json.loads((Path(out)/'scores.json').read_text())
-    helped = scores.get('untrained', {}).get('comparison', {}).get('summary')
+    helped = (scores.get('untrained') or {}).get('comparison', {}).get('summary')
     rows = [(m, f'{100*v:.1f}%',
              percent_span(low, high)) for m, (v, low, high) in scores['intervals']['scores'].items()]
     table = text_table([('', 'score', '95% interval'), *rows])
@@ -281,7 +281,7 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #6d1946cd
+# %% ../../nbs/cli/03_models.ipynb #bbf86832
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -342,6 +342,6 @@ def dpa_train(
                    bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6), system=system)
     print()
     _print_result(result, why)
-    _print_comparison(result, result.start)
+    if result.start: _print_comparison(result, result.start)
     files = 'a folder for each fold' if is_folds else 'weights.safetensors, model.json, rankings'
     print(f"\n{out}: scores.json, queries.csv, cmc.png, ranking.png, {files}")

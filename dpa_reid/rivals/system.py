@@ -51,7 +51,7 @@ def check(self:System,
     raise DataError(f"{self.title} needs the column {first_few(absent)} for its training images, and the manifest has "
                     f"{', '.join(df.columns)}. Add it to the CSV, or choose a system without it.")
 
-# %% ../../nbs/rivals/01_system.ipynb #00429e73
+# %% ../../nbs/rivals/01_system.ipynb #387de161
 @patch
 def dls(self:System,
     df:pd.DataFrame, # manifest
@@ -65,7 +65,7 @@ def dls(self:System,
     self.check(df)
     arch = ifnone(arch, self.arch)
     starts = dict(arch=arch, weights=weights) if arch and (pretrained or weights) else {}
-    if self.fits: starts = dict(stats=([0.]*3, [1.]*3))
+    if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
 
 # %% ../../nbs/rivals/01_system.ipynb #5c5023e2

@@ -5,13 +5,15 @@
 # %% auto #0
 __all__ = ['dpa_system', 'baseline_system', 'systems', 'system_line']
 
-# %% ../../nbs/rivals/50_systems.ipynb #1cb564f8
+# %% ../../nbs/rivals/50_systems.ipynb #833bf87a
 from functools import partial
 from ..core import *
 from ..layers.dpa import *
 from ..models.net import *
 from ..train.recipes import *
 from .system import *
+from .bow_sift import bow_sift_system
+from .ranet import ranet_system
 
 # %% ../../nbs/rivals/50_systems.ipynb #7d6a7d99
 def _dpa(n_ids, arch, pretrained=True, weights=None, attention=DpA)->ReIDNet:
@@ -23,8 +25,8 @@ dpa_system = System('dpa', 'DpA', _dpa, veri_uav_recipe, source='Guo et al. 2024
 baseline_system = System('baseline', 'Baseline', partial(_dpa, attention=None), veri_uav_recipe,
                          source='Guo et al. 2024, Table 3', paper={1: (79.25, 95.96, 98.12, None)})
 
-# %% ../../nbs/rivals/50_systems.ipynb #d528d5b7
-systems = {s.name: s for s in (dpa_system, baseline_system)}
+# %% ../../nbs/rivals/50_systems.ipynb #97f86470
+systems = {s.name: s for s in (dpa_system, baseline_system, bow_sift_system, ranet_system)}
 
 # %% ../../nbs/rivals/50_systems.ipynb #28d86a89
 def system_line(

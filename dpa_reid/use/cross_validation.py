@@ -32,7 +32,7 @@ def join_folds(
     embeddings = Embeddings(vectors, rows, pairing=folds[0].embeddings.pairing)
     return Evaluation(embeddings, splits, repeats, folds[0].ranking, protocol, folds[0].metric, name)
 
-# %% ../../nbs/use/04_cross_validation.ipynb #bd677c85
+# %% ../../nbs/use/04_cross_validation.ipynb #29ca8ed5
 def cross_validate(
     run:Run, # where it is kept, with a folder for each fold; it has begun
     images:Images, # what is divided into folds
@@ -52,7 +52,8 @@ def cross_validate(
         print(f'\nfold {i+1} of {n}')
         results.append(train_run(fold, images, arch, attention, recipe, one_fold(protocol, i), **kwargs))
     result = join_folds(results, protocol, run.folder.name)
-    result.start = join_folds([r.start for r in results], protocol, 'untrained')
+    starts = [r.start for r in results]
+    if None not in starts: result.start = join_folds(starts, protocol, 'untrained')
     write_scores(result, run.folder, untrained=start_record(result))
     run.finish()
     return result

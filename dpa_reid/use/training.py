@@ -75,16 +75,17 @@ def _scored_start(learn, pretrained, weights, scored):
         return scored(_bare_net(learn, pretrained, weights), 'untrained')
     with plain(): return scored(learn.model, 'untrained')
 
-# %% ../../nbs/use/01_training.ipynb #b72eb30b
+# %% ../../nbs/use/01_training.ipynb #b107a41f
 def start_record(
     result:Evaluation # with `start`, the evaluation of the untrained backbone
 )->dict: # plain data
-    "What `scores.json` holds of the untrained backbone: its scores, and the comparison."
+    "What `scores.json` holds of the untrained backbone: its scores, and the comparison; None without one."
+    if result.start is None: return None
     comparison = result.start.compare(result)
     scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
     return dict(scores=scores, comparison=comparison.to_dict())
 
-# %% ../../nbs/use/01_training.ipynb #909d7aac
+# %% ../../nbs/use/01_training.ipynb #0421337e
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -101,7 +102,7 @@ def train_run(
     keep:bool=False, # keep the checkpoint of the finished run
     eval_every:int=1, # epochs between two scorings
     system=None # a `System` in place of `attention` and `stages`, such as a rival; `arch` may then be None
-)->Evaluation: # with `start`, the evaluation of the untrained backbone
+)->Evaluation: # with `start`, the evaluation of the untrained backbone; None for what is fitted without gradients
     "Trains, from the last epoch of an interrupted run, and not at all where it is finished; writes the model folder, scores and pictures there. Raises as what it calls."
     # long: a step of the story per line
     set_seed(seed)
@@ -109,13 +110,15 @@ def train_run(
     t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
     learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
                          weights, seed, workers, system)
-    print(input_line(learn.model), plan_line(learn), sep='\n', flush=True)
+    is_fitted = system is not None and system.fits
+    plan = f'{len(learn.dls.train_ds):,} training images, to which {system.title} is fitted' if is_fitted else plan_line(learn)
+    print(input_line(learn.model), plan, sep='\n', flush=True)
     def scored(net, name):
         embedder = Embedder(net, load_image=images.load_image, num_workers=workers, progress=bar, verify=False)
         return embedder.evaluate(data, protocol, name=name)
-    start = _scored_start(learn, pretrained, weights, scored)
+    start = None if is_fitted else _scored_start(learn, pretrained, weights, scored)
     if run.is_finished: fit_state(learn.model, load_file(run.folder/'weights.safetensors'), str(run.folder))
-    elif system and system.fits: system.fit(learn, images.load_image, run.folder)
+    elif is_fitted: system.fit(learn, images.load_image, run.folder)
     else: _train(run, learn, eval_every, bar)
     result = scored(learn.model, run.folder.name)
     result.start = start
