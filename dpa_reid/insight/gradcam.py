@@ -51,7 +51,7 @@ def logit_of(
     y = torch.as_tensor(y).long()
     return lambda emb: net.head.classifier(emb).gather(1, y.to(emb.device)[:, None])[:, 0]
 
-# %% ../../nbs/insight/06_gradcam.ipynb #dfe24c3e
+# %% ../../nbs/insight/06_gradcam.ipynb #d42acde4
 def heatmap(
     net:nn.Module, # images (B, 3, H, W) to (B, D); put back into its mode afterwards
     x:Tensor, # images as the network takes them (B, 3, H, W)
@@ -81,7 +81,7 @@ def heatmap(
 
 def _default_stage(net):
     "Where to look without `module`; raises `ModelError` for a network that is not a `ReIDNet`."
-    if hasattr(net, 'body'): return net.body.stage(4)
+    if hasattr(getattr(net, 'body', None), 'stage'): return net.body.stage(4)
     raise ModelError(f"{type(net).__name__} has no `.body` with stages: pass `module`, a module that gives (B, C, h, w).")
 
 def _check_images(x):
@@ -100,7 +100,7 @@ def _scaled(maps, size):
     maps = maps/maps.amax((1, 2), keepdim=True).clamp(min=1e-12)
     return F.interpolate(maps[:, None], size=tuple(size), mode='bilinear', align_corners=False)[:, 0]
 
-# %% ../../nbs/insight/06_gradcam.ipynb #6efc58ba
+# %% ../../nbs/insight/06_gradcam.ipynb #98e360fa
 def pair_heatmap(
     net:nn.Module, # images to embeddings
     a:Tensor, # images (B, 3, H, W)
@@ -109,7 +109,7 @@ def pair_heatmap(
 )->tuple: # heat of `a`, heat of `b`, both (B, H, W), and their cosines (B,)
     "For each pair, the places of either image that make it like the other; raises `ReIDError` for unequal numbers of images."
     if len(a) != len(b): raise ReIDError(f"{len(a)} images and {len(b)} to compare with: give one for each.")
-    was, device = net.training, next(net.parameters()).device
+    was, device = net.training, next(net.parameters(), a).device
     with torch.no_grad(): ea, eb = (net.eval()(v.as_subclass(Tensor).to(device)) for v in (a, b))
     net.train(was)
     return heatmap(net, a, similarity_to(eb), module), heatmap(net, b, similarity_to(ea), module), similarity_to(eb)(ea)
