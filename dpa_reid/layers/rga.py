@@ -42,7 +42,7 @@ class RelationGate(nn.Module):
         own = self.own(x).mean(1, keepdim=True)
         return self.weigh(torch.cat([own, related], 1)).sigmoid()
 
-# %% ../../nbs/layers/06_rga.ipynb #8e875479
+# %% ../../nbs/layers/06_rga.ipynb #c1c20516
 class RGA(nn.Module):
     "Relation-aware global attention over places, then channels, (B, C, H, W) to the same; `ModelError` for a map of one place, and for one of another size unless `adaptive`. Source: Zhang et al. 2020."
     def __init__(self,
@@ -69,8 +69,9 @@ class RGA(nn.Module):
         _check_places(x.shape[2:])
         if x.shape[2:] == self.size: return x
         if self.adaptive: return F.adaptive_avg_pool2d(x, self.size)
-        raise ModelError(f"RGA is made for maps of {self.size[0]} x {self.size[1]} and got {x.shape[2]} x {x.shape[3]}: "
-                         "build it with that `size`, or with `adaptive=True`.")
+        made_for, found = ('{} x {}'.format(*s) for s in (self.size, x.shape[2:]))
+        raise ModelError(f"RGA is made for maps of {made_for} and got {found}: build it with that `size`, or with "
+                         "`adaptive=True`.")
 
     def weights(self, x):
         "The weights of places (B, 1, H, W) and of channels (B, C, 1, 1); 1 for a gate that is switched off."
@@ -90,5 +91,5 @@ class RGA(nn.Module):
 def _check_places(size):
     "Raises `ModelError` for a map of a single place."
     if size[0]*size[1] < 2:
-        raise ModelError("RGA compares the places of a map, and a map of 1 x 1 has only one: use it on an earlier stage, "
-                         "or on larger images.")
+        raise ModelError("RGA compares the places of a map, and a map of 1 x 1 has only one: use it on an earlier "
+                         "stage, or on larger images.")

@@ -54,7 +54,7 @@ class GASBody(nn.Module):
         "The attention behind stage `k`, for hooks and Grad-CAM: what it gives is the map that leaves the stage."
         return lookup(k, dict(enumerate(self.attention, 2)), 'stage')
 
-# %% ../../nbs/rivals/11_gasnet.ipynb #82fd1dd2
+# %% ../../nbs/rivals/11_gasnet.ipynb #8a31c498
 class GASHead(nn.Module):
     "Two maps through one neck and one classifier: `ReIDOutput` of pairs in training, the sum of both vectors (B, nf) in evaluation."
     def __init__(self,
@@ -64,7 +64,8 @@ class GASHead(nn.Module):
     ):
         super().__init__()
         if vector not in ('emb', 'feat'):
-            raise ModelError(f"vector={vector!r}: GASNet adds up the vectors after the neck ('emb') or before it ('feat').")
+            raise ModelError(f"vector={vector!r}: GASNet adds up the vectors after the neck ('emb') or before it "
+                             "('feat').")
         if n_ids < 1: raise ModelError(f"n_ids={n_ids}: the classifier needs at least one training identity.")
         self.vector, self.neck, self.classifier = vector, BNNeck(nf), IDLinear(nf, n_ids)
         nn.init.normal_(self.classifier.weight, std=.001)

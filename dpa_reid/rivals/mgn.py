@@ -18,15 +18,15 @@ from ..train.recipes import *
 from ..train.losses.combined import *
 from .system import *
 
-# %% ../../nbs/rivals/10_mgn.ipynb #acd33988
+# %% ../../nbs/rivals/10_mgn.ipynb #d7346665
 def resnet_parts(
     net, # a timm model
     system:str # who asks, for the message
 )->tuple: # the stem, and a list of the four stages
     "The parts of a timm ResNet; `ModelError` for a network that has no such parts."
     if not isinstance(net, ResNet):
-        raise ModelError(f"{system} takes a ResNet apart, and {type(net).__name__} is none. Choose an architecture such "
-                         "as resnet50, resnet18, seresnet50 or resnest50d.")
+        raise ModelError(f"{system} takes a ResNet apart, and {type(net).__name__} is none. Choose an architecture "
+                         "such as resnet50, resnet18, seresnet50 or resnest50d.")
     stem = nn.Sequential(net.conv1, net.bn1, net.act1, net.maxpool)
     return stem, [net.layer1, net.layer2, net.layer3, net.layer4]
 
@@ -54,7 +54,7 @@ class MGNBody(nn.Module):
         "The module that ends stage `k`, for hooks and Grad-CAM: 4 is the last map that all branches share, 5 the third branch."
         return lookup(k, {2: self.shared[1], 3: self.shared[2], 4: self.shared, 5: self.branches[2]}, 'stage')
 
-# %% ../../nbs/rivals/10_mgn.ipynb #c4a4c64f
+# %% ../../nbs/rivals/10_mgn.ipynb #c80b2d5e
 _pools = dict(max=nn.AdaptiveMaxPool2d, avg=nn.AdaptiveAvgPool2d)
 
 def _reduction(ni, nf):
@@ -77,7 +77,8 @@ class MGNHead(nn.Module):
         super().__init__()
         make = lookup(pool, _pools, 'pool')
         if whole_ids not in ('reduced', 'pooled'):
-            raise ModelError(f"whole_ids={whole_ids!r}: MGN classifies the 'reduced' or the 'pooled' vector of a whole.")
+            raise ModelError(f"whole_ids={whole_ids!r}: MGN classifies the 'reduced' or the 'pooled' vector of the "
+                             "whole vehicle.")
         if n_ids < 1: raise ModelError(f"n_ids={n_ids}: the classifiers need at least one training identity.")
         self.whole_ids, self.pools = whole_ids, nn.ModuleList(make((s, 1)) for s in self.stripes)
         self.reduce = nn.ModuleList(_reduction(nf, dim) for _ in range(8))
@@ -87,8 +88,8 @@ class MGNHead(nn.Module):
     def pooled(self, maps):
         "The eight pooled vectors (B, nf)."
         if maps[2].shape[2] < 3:
-            raise ModelError(f"MGN cuts a map into three stripes, and this one has {maps[2].shape[2]} rows: give it images "
-                             "that are at least 48 pixels high.")
+            raise ModelError(f"MGN cuts a map into three stripes, and this one has {maps[2].shape[2]} rows: give it "
+                             "images that are at least 48 pixels high.")
         wholes = [self.pools[0](m).flatten(1) for m in maps]
         halves, thirds = (self.pools[i](maps[i]).squeeze(3).unbind(2) for i in (1, 2))
         return [*wholes, *halves, *thirds]
