@@ -25,11 +25,12 @@ from ..study.probes import *
 from .data import *
 from .models import _own_recipe, _start_from
 
-# %% ../../nbs/cli/04_tables.ipynb #cef983e7
-def _pick_tables(text, rec=default_recipe, arch=None, **settings):
+# %% ../../nbs/cli/04_tables.ipynb #ee0761b9
+def _pick_tables(text, rec=default_recipe, arch=None, test=None, **settings):
     "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`; those of systems with what is set for all recipes."
     given = {k: v for k, v in settings.items() if v is not None}
-    tables = {**{str(n): rival_table(n, rec, arch, **given) for n in (1, 2)}, **paper_tables}
+    vru = f'2 {test}' if test in ('medium', 'big') else '2 small'
+    tables = {'1': rival_table('1', rec, arch, **given), '2': rival_table(vru, rec, arch, **given), **paper_tables}
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
     return {n: lookup(n, tables, 'table') for n in names}
 
@@ -62,7 +63,7 @@ def _print_tables(study, chosen, seeds, figures):
         print(f'\n{result}')
         if figures: write_figures(study, table, seeds, name)
 
-# %% ../../nbs/cli/04_tables.ipynb #af77f9e3
+# %% ../../nbs/cli/04_tables.ipynb #d8199aa5
 @command
 def dpa_tables(
     # 1 or 2 (systems, each with a recipe of its own), 3, 4, 5, 6 (losses at 2 x 16), 6b (at 16 x 4), parts or start;
@@ -96,7 +97,7 @@ def dpa_tables(
     _check_options(0, workers=workers)
     given, images = dict(epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
     rec = _own_recipe(recipe, **given)
-    chosen = _pick_tables(table, rec, arch, **given)
+    chosen = _pick_tables(table, rec, arch, test, **given)
     study = Study(out, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(init), load_image=images.load_image,
                   protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)

@@ -36,10 +36,10 @@ triplet_ce_recipe = vru_released_recipe.replace(name='triplet_ce')
 
 # %% ../../nbs/rivals/06_baselines.ipynb #fc000a98
 cross_entropy_system = System('cross_entropy', 'Cross-entropy Loss', baseline, cross_entropy_recipe,
-                              source='Szegedy et al. 2016; Guo et al. 2024', paper={1: (67.6, 94.8, 96.3, 97.4)})
+                              source='Szegedy et al. 2016; Guo et al. 2024', paper={'1': (67.6, 94.8, 96.3, 97.4)})
 cross_entropy_circle_system = System('cross_entropy_circle', 'Cross-entropy Loss (circle softmax)',
                                      partial(baseline, circle=True), cross_entropy_circle_recipe,
-                                     source='Guo et al. 2024, released code', paper={1: (67.6, 94.8, 96.3, 97.4)})
+                                     source='Guo et al. 2024, released code', paper={'1': (67.6, 94.8, 96.3, 97.4)})
 triplet_ce_system = System('triplet_ce', 'Triplet+CE loss', partial(baseline, learnable=False), triplet_ce_recipe,
                            source='He et al. 2020; Guo et al. 2024, released code',
                            paper={'2 small': (97.40, 95.81, 99.29, None), '2 medium': (95.82, 93.33, 98.83, None),

@@ -167,4 +167,4 @@ def bow_sift(
 # %% ../../nbs/rivals/02_bow_sift.ipynb #9fd8c08b
 bow_sift_recipe = Recipe('bow_sift', size=256)
 bow_sift_system = System('bow_sift', 'BOW-SIFT', bow_sift, bow_sift_recipe, arch=None, fits=True,
-                         source='Liu et al. 2016', paper={1: (6.7, 18.9, 34.4, 43.4)})
+                         source='Liu et al. 2016', paper={'1': (6.7, 18.9, 34.4, 43.4)})

@@ -232,6 +232,6 @@ def lomo(
 # %% ../../nbs/rivals/03_lomo.ipynb #40a1f896
 lomo_recipe = Recipe('lomo', size=128)
 lomo_system = System('lomo', 'LOMO', lomo, lomo_recipe, arch=None, fits=True, source='Liao et al. 2015',
-                     paper={1: (25.5, 51.9, 70.1, 77.0)})
+                     paper={'1': (25.5, 51.9, 70.1, 77.0)})
 lomo_xqda_system = System('lomo_xqda', 'LOMO + XQDA', partial(lomo, n_dims=256), lomo_recipe.replace(name='lomo_xqda'),
                           arch=None, fits=True, source='Liao et al. 2015')

@@ -165,4 +165,4 @@ def chsm_loss(
 
 # %% ../../nbs/rivals/13_pc_chsml.ipynb #e9681e24
 pc_chsml_system = System('pc_chsml', 'PC-CHSML', pc_chsml, pc_chsml_recipe, chsm_loss, CHSMLoss.needs,
-                         reconstruction=True, source='Liu et al. 2022', paper={1: (77.5, 86.6, 89.0, 89.8)})
+                         reconstruction=True, source='Liu et al. 2022', paper={'1': (77.5, 86.6, 89.0, 89.8)})

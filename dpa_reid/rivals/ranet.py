@@ -259,4 +259,4 @@ ranet_recipe = Recipe('ranet', P=16, K=4, flip=.5, pad=10, erase=.5, smoothing=0
 
 # %% ../../nbs/rivals/04_ranet.ipynb #a7b44981
 ranet_system = System('ranet', 'RANet', ranet, ranet_recipe, lambda recipe: ExitsLoss(recipe.smoothing), arch=None,
-                      paper={1: (44.3, 71.6, 82.4, 85.3)}, source='Yang et al. 2020')
+                      paper={'1': (44.3, 71.6, 82.4, 85.3)}, source='Yang et al. 2020')

@@ -27,4 +27,4 @@ resnest_recipe = Recipe('resnest', P=16, K=4, flip=.5, pad=10, erase=.5, optimiz
 # %% ../../nbs/rivals/09_resnest.ipynb #25f13bc0
 resnest_system = System('resnest', 'ResNeSt', resnest, resnest_recipe, arch='resnest50d.in1k',
                         source='Zhang et al. 2022',
-                        paper={1: (64.4, 80.1, 85.5, 86.9)})
+                        paper={'1': (64.4, 80.1, 85.5, 86.9)})

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['System', 'system_table']
 
-# %% ../../nbs/rivals/01_system.ipynb #22b318bd
-import inspect
+# %% ../../nbs/rivals/01_system.ipynb #19bf93bb
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import pandas as pd
@@ -18,14 +17,13 @@ from ..train.recipes import *
 from ..train.learner import *
 from ..train.embed import Embedder
 
-# %% ../../nbs/rivals/01_system.ipynb #8f61c411
+# %% ../../nbs/rivals/01_system.ipynb #45215ddc
 @dataclass(frozen=True)
 class System:
     "All that sets one system apart from the others."
     name:str # as commands know it
     title:str # as tables print it
-    # `(n_ids, arch, pretrained, weights) -> ReIDNet`; without `arch` where the network has no body of timm's, and with
-    # `size` where it is made for images of one size, which is then the recipe's
+    # `(n_ids, arch, pretrained, weights) -> ReIDNet`; without `arch` where the network has no body of timm's
     net:Callable
     recipe:Recipe # its source's, as far as that is known
     loss:Callable=None # `recipe -> loss`; None for the recipe's own
@@ -33,7 +31,7 @@ class System:
     arch:str='resnet50.tv_in1k' # the timm architecture it begins with; None where it begins with random weights
     reconstruction:bool=False # no code was published, and the text leaves parts open
     fits:bool=False # not trained by gradients: the network has a method `fit(images, pids, camids)`
-    paper:dict=field(default_factory=dict) # table of the DpA paper -> (mAP, Rank-1, Rank-5, Rank-10), None where absent
+    paper:dict=field(default_factory=dict) # '1', '2 small', '2 medium' or '2 big' -> mAP, Rank-1, Rank-5 and Rank-10 printed there
     source:str='' # who published it
 
     @property
@@ -68,7 +66,7 @@ def dls(self:System,
     if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
 
-# %% ../../nbs/rivals/01_system.ipynb #5c5023e2
+# %% ../../nbs/rivals/01_system.ipynb #83de2e97
 @patch
 @delegates(learner_for)
 def learner(self:System,
@@ -82,9 +80,8 @@ def learner(self:System,
     "A `Learner` that trains the system; raises `DataError` as `check` does."
     self.check(dls.train_ds.items.assign(split='train'))
     recipe, arch = ifnone(recipe, self.recipe), ifnone(arch, self.arch)
-    options = dict(arch=arch) if self.arch else {}
-    if 'size' in inspect.signature(self.net).parameters: options['size'] = recipe.size
-    net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **options)
+    body = dict(arch=arch) if self.arch else {}
+    net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **body)
     loss = self.loss(recipe) if self.loss else None
     return learner_for(dls, net, recipe, pretrained, weights, loss_func=loss, **kwargs)
 
@@ -101,13 +98,13 @@ def fit(self:System,
     learn.model.fit(embedder._batches(rows.path.tolist()), rows.pid.to_numpy(), rows.camid.to_numpy())
     if folder: learn.save_model(folder)
 
-# %% ../../nbs/rivals/01_system.ipynb #3e71e2fa
+# %% ../../nbs/rivals/01_system.ipynb #8cbd05b3
 def system_table(
     systems # of `System`
 )->pd.DataFrame: # a row each: title, body, loss, what it needs, what the paper prints
     "Systems next to each other."
     def row(s):
-        printed = {f'Table {t}: mAP': v[0] for t, v in s.paper.items()}
+        printed = {f'mAP, Table {t}': v[0] for t, v in s.paper.items()}
         return dict(system=s.label, body=s.arch or 'its own', batch=f'{s.recipe.P} x {s.recipe.K}',
                     size=s.recipe.size, needs=', '.join(s.needs), **printed)
     return pd.DataFrame([row(s) for s in systems]).set_index('system')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['dpa_system', 'baseline_system', 'systems', 'system_line']
 
-# %% ../../nbs/rivals/50_systems.ipynb #833bf87a
+# %% ../../nbs/rivals/50_systems.ipynb #07df5984
 from functools import partial
 from ..core import *
 from ..layers.dpa import *
@@ -13,20 +13,37 @@ from ..models.net import *
 from ..train.recipes import *
 from .system import *
 from .bow_sift import bow_sift_system
+from .lomo import lomo_system, lomo_xqda_system
 from .ranet import ranet_system
+from .resnest import resnest_system
+from .vrai_net import triplet_id_system, vrai_system
+from .vanet import vanet_system
+from .baselines import cross_entropy_system, cross_entropy_circle_system, triplet_ce_system
+from .trinet import trinet_system
+from .pc_chsml import pc_chsml_system
+from .mgn import mgn_system
+from .scan import scan_system
+from .gasnet import gasnet_system
 
-# %% ../../nbs/rivals/50_systems.ipynb #7d6a7d99
+# %% ../../nbs/rivals/50_systems.ipynb #2b001bfd
 def _dpa(n_ids, arch, pretrained=True, weights=None, attention=DpA)->ReIDNet:
     "The network of the paper's Fig. 2, or without its attention."
     return reid_net(arch, n_ids, attention, pretrained=pretrained, weights=weights, **veri_uav_recipe.head())
 
 dpa_system = System('dpa', 'DpA', _dpa, veri_uav_recipe, source='Guo et al. 2024',
-                    paper={1: (81.74, 96.59, 98.48, None)})
+                    paper={'1': (81.74, 96.59, 98.48, 99.4), '2 small': (98.83, 98.07, 99.70, None),
+                           '2 medium': (97.90, 96.51, 99.44, None), '2 big': (95.29, 92.30, 98.96, None)})
 baseline_system = System('baseline', 'Baseline', partial(_dpa, attention=None), veri_uav_recipe,
-                         source='Guo et al. 2024, Table 3', paper={1: (79.25, 95.96, 98.12, None)})
+                         source='Guo et al. 2024, Table 3', paper={'1': (79.25, 95.96, 98.12, None)})
 
-# %% ../../nbs/rivals/50_systems.ipynb #97f86470
-systems = {s.name: s for s in (dpa_system, baseline_system, bow_sift_system, ranet_system)}
+# %% ../../nbs/rivals/50_systems.ipynb #7cdf2c9a
+systems = {s.name: s for s in (
+    dpa_system, baseline_system,
+    # Table 1
+    bow_sift_system, lomo_system, lomo_xqda_system, ranet_system, resnest_system, triplet_id_system, vrai_system,
+    vanet_system, cross_entropy_system, cross_entropy_circle_system, trinet_system, pc_chsml_system,
+    # Table 2
+    mgn_system, scan_system, triplet_ce_system, gasnet_system)}
 
 # %% ../../nbs/rivals/50_systems.ipynb #28d86a89
 def system_line(

@@ -53,4 +53,4 @@ trinet_recipe = Recipe('trinet', P=18, K=4, cams_first=False, flip=.5, pad=16, i
 
 # %% ../../nbs/rivals/07_trinet.ipynb #1fa744cf
 trinet_system = System('trinet', 'Hard Triplet Loss (TriNet)', trinet, trinet_recipe, source='Hermans et al. 2017',
-                       paper={1: (73.2, 84.8, 88.6, 89.2)})
+                       paper={'1': (73.2, 84.8, 88.6, 89.2)})

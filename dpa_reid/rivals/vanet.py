@@ -179,5 +179,5 @@ def _view_loss(logits, v):
 vanet_recipe = Recipe('vanet', P=16, K=4, flip=.5, pad=10, erase=.5, margin=.3, optimizer='adam', lr=3.5e-4, warmup=10,
                       steps_at=(40, 70), epochs=120)
 vanet_system = System('vanet', 'VANet', vanet, vanet_recipe, lambda recipe: VANetLoss(recipe.smoothing, recipe.margin),
-                      needs=('view',), reconstruction=True, paper={1: (66.5, 81.6, 87.0, 88.0)},
+                      needs=('view',), reconstruction=True, paper={'1': (66.5, 81.6, 87.0, 88.0)},
                       source='Chu et al. 2019')

@@ -221,7 +221,7 @@ def fit_parts(
 
 # %% ../../nbs/rivals/08_vrai_net.ipynb #0e3964e6
 triplet_id_system = System('triplet_id', 'Triplet+ID Loss (VRAI)', vrai_net, triplet_id_recipe,
-                           source='Wang et al. 2019', paper={1: (66.1, 80.9, 86.9, 88.4)})
+                           source='Wang et al. 2019', paper={'1': (66.1, 80.9, 86.9, 88.4)})
 vrai_system = System('vrai_multi_task', 'Triplet+ID Loss with attributes (VRAI)',
                      partial(vrai_net, attributes=vrai_attributes), triplet_id_recipe.replace(name='vrai_multi_task'),
                      lambda recipe: MultiTaskLoss(recipe.loss(), vrai_attributes), tuple(vrai_attributes),

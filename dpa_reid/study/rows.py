@@ -108,12 +108,12 @@ def digest(self:AblationRow,
     try: return sha256_of(self.inputs(recipe))[:12]
     except ReIDError as e: raise ReIDError(f"Row {self.name!r}: {e}") from None
 
-# %% ../../nbs/study/02_rows.ipynb #60318f40
+# %% ../../nbs/study/02_rows.ipynb #99e62ca8
 @patch(cls_method=True)
 def of_system(cls:AblationRow,
     system, # a `System`
     recipe:Recipe, # the study's
-    table:int=1, # of the paper, whose printed numbers the row shows
+    table:str='1', # whose printed numbers the row shows: '1', '2 small', '2 medium' or '2 big'
     **settings # of the system's recipe that differ, such as `epochs=5`
 ):
     "The row that trains a system by its own recipe."
