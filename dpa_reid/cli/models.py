@@ -9,12 +9,11 @@ __all__ = ['attentions', 'recipes', 'comparison_table', 'dpa_eval', 'dpa_train']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #150da857
+# %% ../../nbs/cli/03_models.ipynb #7c099148
 import json, sys, time
 from functools import partial
 from pathlib import Path
-import numpy as np
-import torch
+import numpy as np, torch
 from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
@@ -26,6 +25,7 @@ from ..data.images import *
 from ..data.k_fold import *
 from ..scores.comparison import Comparison, format_p
 from ..train.recipes import *
+from ..train.tta import known_views
 from ..train.embed import *
 from ..train.evaluate import *
 from ..train.run import *
@@ -58,14 +58,14 @@ def _print_result(result, why, other=None):
     print(f'{line}\n\n{result}\n')
     for note in [*_seen_note(result), *(_seen_note(other) if other else []), *result.intervals().notes]: print(note)
 
-# %% ../../nbs/cli/03_models.ipynb #7504670c
+# %% ../../nbs/cli/03_models.ipynb #49bd145d
 def _short_name(model):
     "A model's name for tables and folders: that of its folder, or of its architecture."
     return Path(str(model).removeprefix('timm:')).name
 
-def _folder_name(images, protocol, split, against, ranking, size=None, pool=None):
+def _folder_name(images, protocol, split, against, ranking, size=None, pool=None, tta=None):
     "A name that differs where anything asked for differs, such as `vru-small-rerank`."
-    how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v] + [size and f'{size}px', pool]
+    how = [f'{k}{v if v is not True else ""}' for k, v in ranking.items() if v] + [size and f'{size}px', pool, tta]
     rule = Path(split).stem if split else protocol
     return '-'.join(filter(None,
                            [images.name, rule if rule != 'auto' else None, *how,
@@ -94,13 +94,14 @@ def _check_folder(out, settings):
     raise ReIDError(f"{out}: holds scores of other settings ({', '.join(other)}), which would be lost. Give another "
                     "--out, or remove that folder.")
 
-# %% ../../nbs/cli/03_models.ipynb #0445bee4
+# %% ../../nbs/cli/03_models.ipynb #04b12f77
 def _eval_settings(images, protocol, ranking, model, other):
     "What decides the scores apart from the model, as plain data; the images' size where it is not the model's own."
     settings = dict(data=images.checksum(protocol.tested(images.df), protocol.junk), protocol=protocol.describe(),
                     ranking=ranking)
     if other: settings['against'] = other.meta['sha256']
     if list(model.size) != _own_size(model): settings['size'] = list(model.size)
+    if model.tta: settings['tta'] = model.tta.__name__
     return settings
 
 def _own_size(model):
@@ -115,7 +116,7 @@ def _eval_folder(out, model, name, settings):
     _check_folder(out, settings)
     return Path(out)
 
-# %% ../../nbs/cli/03_models.ipynb #85e12acf
+# %% ../../nbs/cli/03_models.ipynb #24a3bdc0
 def _check_other(model, against):
     "Raises `ReIDError` where a model is to be compared with itself."
     if against and Path(against).resolve() == Path(model).resolve():
@@ -166,7 +167,7 @@ def _print_files(out, report, repeats):
     pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
     if repeats > 1: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the first repeat.")
 
-# %% ../../nbs/cli/03_models.ipynb #35784faf
+# %% ../../nbs/cli/03_models.ipynb #39c4eb66
 @command
 def dpa_eval(
     # model folder, as `dpa_train` and `dpa_demo` write it; default, the library's own network; or timm:ARCHITECTURE,
@@ -181,8 +182,10 @@ def dpa_eval(
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
     rerank:bool=False, # k-reciprocal re-ranking
     expand:int=0, # average each query with so many neighbors
+    expand_gallery:int=0, # average each gallery image with so many of its neighbors
     alpha:float=0., # weigh them by this power of their cosine
     camaware:bool=False, # re-rank and expand with neighbors from other cameras only
+    tta:str=None, # average the embeddings of several views: flip (2) or crops (10)
     against:str=None, # a second model folder, the baseline: differences are --model minus --against
     module:str=None, # your own attention, if the model was trained with one: my_package.attention:Mine
     allow_seen:bool=False, # score also on vehicles that the network was trained on; every output is marked
@@ -196,11 +199,12 @@ def dpa_eval(
     threads:int=None, # threads; by default the cores that are free
 ): # long: the options in the order in which they are used
     "Score a trained model: mAP, Rank-n and mINP with intervals, a CMC curve, ranking lists, one row per query."
-    _check_options(0, workers=workers, expand=expand)
+    _check_options(0, workers=workers, expand=expand, expand_gallery=expand_gallery)
     _check_options(queries=queries, bs=bs, size=size)
-    how, own = ranking_options(rerank, expand, alpha, camaware), import_object(module) if module else None
+    how, own = ranking_options(rerank, expand, alpha, camaware, expand_gallery), module and import_object(module)
     images, workers, t = open_images(data, test), loader_workers(workers), time.time()
-    reading = dict(load_image=images.load_image, bs=bs, num_workers=workers, progress=is_interactive())
+    reading = dict(load_image=images.load_image, bs=bs, num_workers=workers, progress=is_interactive(),
+                   tta=tta and lookup(tta, known_views, 'tta'))
     def opened(m, name=None):
         named = {'name': name} if name else {}
         return m and open_model(m, own, _pooling(pool), **({'size': size} if size else {}), **named, **reading)
@@ -209,14 +213,13 @@ def dpa_eval(
     rule, why = pick_protocol(protocol, images, split)
     models = list(map(opened, (model, against), _model_names(model, against)))
     settings = _eval_settings(images, rule, how, *models)
-    out = _eval_folder(out, models[0], _folder_name(images, protocol, split, against, how, size, pool), settings)
+    out = _eval_folder(out, models[0], _folder_name(images, protocol, split, against, how, size, pool, tta), settings)
     result, other = (m and evaluate_model(m, images, rule, ranking=how, allow_seen=allow_seen) for m in models)
     _print_result(result, why, other)
     compared = other and _compare(result, other)
     source = dict(path=str(data), dataset=images.dataset, sha256=settings['data'], left_out=result.source['left_out'])
     write_scores(result, out, queries, settings=settings, why=why, data=source, model=result.source['model'],
-                 comparison=compared,
-                 seconds=round(time.time()-t, 1))
+                 comparison=compared, seconds=round(time.time()-t, 1))
     if report: write_report(result, out/'report.html', other, queries=queries)
     _print_files(out, report, len(result.scores))
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Embeddings', 'Embedder']
 
-# %% ../../nbs/train/08_embed.ipynb #c5ab40e9
+# %% ../../nbs/train/08_embed.ipynb #8f8ab510
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -28,6 +28,7 @@ from ..data import augment
 from ..data.manifest import *
 from ..data.augment import *
 from .cache import *
+from .tta import *
 
 # %% ../../nbs/train/08_embed.ipynb #ad092f57
 def _check_fit(vectors, rows):
@@ -77,7 +78,7 @@ def pair(self:Embeddings,
     q, g = self.take(queries), self.take(gallery)
     return (q, g) if self.pairing is None else self.pairing(q, g, queries, gallery)
 
-# %% ../../nbs/train/08_embed.ipynb #dd619e64
+# %% ../../nbs/train/08_embed.ipynb #00004bb8
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
@@ -92,7 +93,8 @@ class Embedder:
         dtype:torch.dtype=None, # number format of the products; None for the device's `fast_dtype`
         progress:bool=True, # show a bar
         verify:bool=True, # leave out files that cannot be decoded; False where all are known to be whole
-        name:str='' # of the model, for tables
+        name:str='', # of the model, for tables
+        tta=None # views of an image whose embeddings are averaged, such as `flip_views`; None for the image alone
     ):
         if net is None: net, self.meta = load_net(default_model, default_device())
         config = getattr(net, 'data_config', {})
@@ -100,7 +102,7 @@ class Embedder:
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))
         self.mean, self.std = mean or config.get('mean', imagenet_stats[0]), std or config.get('std', imagenet_stats[1])
         self.bs, self.num_workers, self.dtype = bs, num_workers, dtype
-        self.progress, self.verify, self.name = progress, verify, name
+        self.progress, self.verify, self.name, self.tta = progress, verify, name, tta
         check_min(bs=bs, size=self.size)
     def __repr__(self):
         return f"Embedder({self.name or type(self.net).__name__}, images of {self.size[0]} x {self.size[1]} pixels)"
@@ -116,6 +118,13 @@ def device(self:Embedder)->torch.device:
 def _dtype(self:Embedder):
     "The number format of the products."
     return fast_dtype(self.device, self.net) if self.dtype is None else self.dtype
+
+# %% ../../nbs/train/08_embed.ipynb #d0896a90
+@patch
+def _embed(self:Embedder, x):
+    "The embeddings (B, D) of a batch, float32: the mean over its views."
+    views = [x] if self.tta is None else self.tta(x)
+    with autocast(self.device, self._dtype): return sum(self.net(v).float() for v in views)/len(views)
 
 # %% ../../nbs/train/08_embed.ipynb #89da3285
 class _Images:
@@ -142,19 +151,15 @@ def batch(self:Embedder,
     "A few images as the network takes them: resized, normalized, on its device."
     return torch.cat(list(self._batches(list(images))))
 
-# %% ../../nbs/train/08_embed.ipynb #81c6949c
+# %% ../../nbs/train/08_embed.ipynb #c66b6676
 @patch
 @torch.no_grad()
 def _vectors(self:Embedder, images):
     "The embeddings (N, D) of images that can be decoded, float32 on the CPU."
     was = self.net.training
     channels_last(self.net.eval())
-    out, dtype = [], self._dtype
-    try:
-        for x in self._batches(images):
-            with autocast(self.device, dtype): out.append(self.net(x).float().cpu())
+    try: return torch.cat([self._embed(x).cpu() for x in self._batches(images)])
     finally: self.net.train(was)
-    return torch.cat(out)
 
 # %% ../../nbs/train/08_embed.ipynb #183a2883
 def _as_rows(images):
@@ -178,7 +183,7 @@ def _decodable(self:Embedder, images):
     if ok.any(): return ok
     raise DataError(f"none of the {len(images)} images can be decoded, the first is {files[0]}. Are they images?")
 
-# %% ../../nbs/train/08_embed.ipynb #f1b73358
+# %% ../../nbs/train/08_embed.ipynb #6d6cf214
 @patch
 def _key(self:Embedder, images):
     "A digest of all that the embeddings of image files depend on."
@@ -187,6 +192,7 @@ def _key(self:Embedder, images):
     read = self.load_image and partial(self.load_image, size=self.size)
     code = [code_text(o) for o in (augment, Embedder)]
     what = [how, code, [d.hex() for d in image_digests(images, read)]]
+    if self.tta is not None: what.append(views_digest(self.tta, self.size))
     return sha256_of(what)
 
 # %% ../../nbs/train/08_embed.ipynb #eca3b773

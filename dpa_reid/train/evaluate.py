@@ -6,7 +6,7 @@
 __all__ = ['ranking_options', 'score_split', 'Evaluation', 'evaluate', 'text_table', 'percent_span', 'percent_cell',
            'alternative_protocols', 'ProtocolReport', 'protocol_report']
 
-# %% ../../nbs/train/09_evaluate.ipynb #ad9fdadd
+# %% ../../nbs/train/09_evaluate.ipynb #47ff925d
 import inspect
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,42 +16,51 @@ from ..core import *
 from ..data.manifest import *
 from ..data.protocol import *
 from ..scores.rerank import *
+from ..scores.rerank import expand_gallery as gallery_expanded
 from ..scores.metrics import *
 from ..scores.verification import *
 from ..scores.comparison import Comparison, compare_scores
 from ..scores.intervals import Intervals, score_intervals
 from .embed import *
 
-# %% ../../nbs/train/09_evaluate.ipynb #c180ae6d
+# %% ../../nbs/train/09_evaluate.ipynb #ddda3ac8
 def ranking_options(
     rerank:bool=False, # k-reciprocal re-ranking
     expand:int=0, # neighbors to average a query with; 0 for none
     alpha:float=0., # power of the cosine that weighs them
-    camaware:bool=False # neighbors from another camera only
+    camaware:bool=False, # neighbors from another camera only
+    expand_gallery:int=0 # other gallery images to average each gallery image with; 0 for none
 )->dict: # the options as plain data
     "How the gallery is ranked; raises `ReIDError` for options that do not go together."
-    if alpha and not expand: raise ReIDError("alpha weighs the neighbors that expand takes in: give both.")
-    if camaware and not (rerank or expand):
+    if alpha and not (expand or expand_gallery):
+        raise ReIDError("alpha weighs the neighbors that expand takes in: give both.")
+    if camaware and not (rerank or expand or expand_gallery):
         raise ReIDError("camaware is for rerank and expand: give one of them.")
-    return dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
+    how = dict(rerank=bool(rerank), expand=int(expand), alpha=float(alpha), camaware=bool(camaware))
+    # records of earlier versions do not have it
+    return how | ({'expand_gallery': int(expand_gallery)} if expand_gallery else {})
 
-# %% ../../nbs/train/09_evaluate.ipynb #c4bf0c26
-def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False):
-    "The queries, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
+# %% ../../nbs/train/09_evaluate.ipynb #f92aef9a
+def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False, expand_gallery=0):
+    "Queries and gallery, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
     if camaware and q_junk is None:
         raise ReIDError("camera-aware ranking needs cameras, and this protocol has none. Leave out camaware.")
     cams = dict(q_junk=q_junk, g_junk=g_junk) if camaware else {}
+    if expand_gallery: g = gallery_expanded(g, expand_gallery, alpha, junk=g_junk if camaware else None)
     if expand: q = expand_queries(q, g, expand, alpha, **cams)
-    return q, k_reciprocal(q, g, **cams) if rerank else None
+    return q, g, k_reciprocal(q, g, **cams) if rerank else None
 
-def _pair(embeddings, split, rerank=False, expand=0, **_):
-    "The vectors of queries and gallery; raises `ReIDError` for a ranking that their network cannot do."
-    if embeddings.pairing and (rerank or expand):
-        raise ReIDError("rerank and expand compare queries with queries, and this network compares a query with a gallery "
-                        "image alone. Leave them out.")
+def _pair(embeddings, split, rerank=False, expand=0, expand_gallery=0, **_):
+    "The vectors of queries and gallery; raises `ReIDError` for a ranking that their network or the split cannot do."
+    if expand_gallery and len(both := np.intersect1d(split.query, split.gallery)):
+        raise ReIDError(f"{len(both)} queries are gallery images too, so an expanded gallery would hold them in the "
+                        "vectors of their neighbors, and the score would be too high. Leave out expand_gallery.")
+    if embeddings.pairing and (rerank or expand or expand_gallery):
+        raise ReIDError("rerank and expand compare queries with queries, and this network compares a query with a "
+                        "gallery image alone. Leave them out.")
     return embeddings.pair(*(split.df.iloc[at] for at in (split.query, split.gallery)))
 
-# %% ../../nbs/train/09_evaluate.ipynb #0517a1c9
+# %% ../../nbs/train/09_evaluate.ipynb #2d01fd1e
 def score_split(
     embeddings:Embeddings, # of the rows of the split
     split:Split, # queries, gallery and what is junk
@@ -61,7 +70,7 @@ def score_split(
 ): # `RetrievalScores`, or what `measure` returns
     "Scores of one split; raises `DataError` for rows without an embedding, and as `measure` does."
     q, g = _pair(embeddings, split, **ranking)
-    q, distances = _ranked(q, g, *split.junk_codes, **ranking)
+    q, g, distances = _ranked(q, g, *split.junk_codes, **ranking)
     names = dict(junk_name=split.junk) if split.junk and measure is evaluate_retrieval else {}
     return measure(q, g, *split.pids, *split.junk_codes, metric=metric, distances=distances, **names)
 
