@@ -44,13 +44,13 @@ def min_rect(
     axis = axes[i, k]*(-1 if tuple(axes[i, k][::-1]) < (0, 0) else 1)
     return center, sides[1-i, k], sides[i, k], axis
 
-# %% ../../nbs/rivals/13_pc_chsml.ipynb #7064f90c
+# %% ../../nbs/rivals/13_pc_chsml.ipynb #3f85a42f
 def calibrate(
     im:Image.Image, # a vehicle
     mask:np.ndarray=None, # whether a pixel belongs to it (H, W); None, or one without any pixel, for the whole crop
     margin:float=.05 # room around the rectangle, as a share of its sides
 )->Image.Image: # square, the long side of the vehicle upright
-    "The vehicle upright on a square of the mean color; raises `DataError` for a mask of another size. A reconstruction."
+    "The vehicle upright on a square of mean color; raises `DataError` for a mask of another size. A reconstruction."
     im = rgb_image(im)
     if mask is not None and mask.shape != im.size[::-1]:
         raise DataError(f"the mask has {mask.shape[1]} x {mask.shape[0]} pixels and the image {im.size[0]} x "
@@ -106,9 +106,9 @@ def mine_cross_view(
     def weighted(logits, keep): return (logits.masked_fill(~keep, -float('inf')).softmax(1)*d).sum(1)
     return weighted(d, pos), weighted(-d, neg)
 
-# %% ../../nbs/rivals/13_pc_chsml.ipynb #2c3abbf1
+# %% ../../nbs/rivals/13_pc_chsml.ipynb #7fa05bce
 class CrossViewTriplet(LossBase):
-    "Soft-margin triplet with positives from other views; 0 where no anchor has one. A reconstruction of Liu et al. 2022."
+    "Soft-margin triplet with positives from other views; 0 where no anchor has one. A reconstruction."
     def __init__(self):
         super().__init__()
         self.views = None

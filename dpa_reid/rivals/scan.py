@@ -46,7 +46,7 @@ class SCANAttention(nn.Module):
         if self.order == 'parallel': return self.channel(x)*self.spatial(x)
         return self.channel(x*self.spatial(x))
 
-# %% ../../nbs/rivals/12_scan.ipynb #6e282172
+# %% ../../nbs/rivals/12_scan.ipynb #338d3667
 def scan(
     n_ids:int, # identities in the training set
     arch='resnet50.tv_in1k', # a timm architecture
@@ -56,7 +56,7 @@ def scan(
 )->ReIDNet:
     "SCAN as a reconstruction; raises `ModelError` as `make_body` does. Source: Teng et al. 2018, the abstract."
     body = make_body(arch, partial(SCANAttention, order=order), (4, 5), pretrained, weights)
-    return ReIDNet(body, NoNeckHead(body.nf, n_ids), described(scan, n_ids, arch, order=order))
+    return ReIDNet(body, NoNeckHead(body.nf, n_ids, euclidean=False), described(scan, n_ids, arch, order=order))
 
 # %% ../../nbs/rivals/12_scan.ipynb #92ce414a
 scan_recipe = Recipe('scan', P=16, K=4, flip=.5, pad=10, smoothing=0., margin=.3, optimizer='adam',

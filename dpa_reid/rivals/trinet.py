@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['trinet_recipe', 'trinet_system', 'TriNetHead', 'trinet']
 
-# %% ../../nbs/rivals/07_trinet.ipynb #cb410d8a
+# %% ../../nbs/rivals/07_trinet.ipynb #110ed6e1
 from torch import nn, Tensor
 from ..core import *
+from ..layers.anchor import *
 from ..layers.pooling import *
 from ..models.backbone import *
 from ..models.net import *
 from ..train.recipes import *
 from .system import *
 
-# %% ../../nbs/rivals/07_trinet.ipynb #a6c173ed
+# %% ../../nbs/rivals/07_trinet.ipynb #ee5a35a7
 class TriNetHead(nn.Module):
-    "Map (B, nf, H, W) to `ReIDOutput` without logits, in evaluation to vectors (B, dim). Source: Hermans et al. 2017."
+    "Map (B, nf, H, W) to `ReIDOutput` without logits, in evaluation to (B, dim + 1). Source: Hermans et al. 2017."
     def __init__(self,
         nf:int, # channels of the feature map
         hidden:int=1024, # features of the layer between
@@ -28,9 +29,10 @@ class TriNetHead(nn.Module):
         self.out = nn.Linear(hidden, dim)
         nn.init.orthogonal_(self.out.weight)
         nn.init.zeros_(self.out.bias)
+        self.anchor = EuclideanAnchor(dim)
 
     def forward(self, fmap:Tensor):
-        emb = self.out(self.hidden(self.pool(fmap)))
+        emb = self.anchor(self.out(self.hidden(self.pool(fmap))))
         return ReIDOutput(emb, emb, ()) if self.training else emb
 
 # %% ../../nbs/rivals/07_trinet.ipynb #22bf0718

@@ -6,7 +6,7 @@
 __all__ = ['triplet_id_recipe', 'vrai_attributes', 'triplet_id_system', 'vrai_system', 'NoNeckHead', 'vrai_net', 'MultiTaskLoss',
            'PartPool', 'PartBody', 'part_targets', 'fit_parts']
 
-# %% ../../nbs/rivals/08_vrai_net.ipynb #5d983c0b
+# %% ../../nbs/rivals/08_vrai_net.ipynb #566c9fb1
 from functools import partial
 from itertools import pairwise
 import numpy as np, torch, torch.nn.functional as F
@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from torch import nn, Tensor
 from ..core import *
 from ..compute import open_image
+from ..layers.anchor import *
 from ..layers.pooling import *
 from ..models.backbone import *
 from ..models.net import *
@@ -22,25 +23,27 @@ from ..train.losses.identity import LossBase
 from ..train.recipes import *
 from .system import *
 
-# %% ../../nbs/rivals/08_vrai_net.ipynb #f1780be3
+# %% ../../nbs/rivals/08_vrai_net.ipynb #3957c516
 class NoNeckHead(nn.Module):
-    "Map (B, nf, H, W) to `ReIDOutput(feat, feat, logits)`, in evaluation to `feat` (B, nf). Source: Wang et al. 2019."
+    "Map (B, nf, H, W) to `ReIDOutput(feat, feat, logits)`, in evaluation to `feat`. Source: Wang et al. 2019."
     def __init__(self,
         nf:int, # channels of the feature map
         n_ids:int, # identities in the training set
         attributes:dict=None, # name of an attribute -> number of its values; None for none
-        pool=GlobalAvgPool # `() -> nn.Module`, what the body gives to (B, nf)
+        pool=GlobalAvgPool, # `() -> nn.Module`, what the body gives to (B, nf)
+        euclidean:bool=True # are features compared by distance? False for the angle
     ):
         super().__init__()
         self.pool, self.classifier = pool(), nn.Linear(nf, n_ids)
-        self.attributes = nn.ModuleDict({k: nn.Linear(nf, n) for k, n in (attributes or {}).items()})
+        self.anchor = EuclideanAnchor(nf) if euclidean else nn.Identity()
+        self.attributes = nn.ModuleList(nn.Linear(nf, n) for n in (attributes or {}).values())
 
     def forward(self, fmap:Tensor):
-        feat = self.pool(fmap)
+        feat = self.anchor(self.pool(fmap))
         if not self.training: return feat
         logits = self.classifier(feat)
         return ReIDOutput(feat, feat,
-                          (logits, *(m(feat) for m in self.attributes.values())) if self.attributes else logits)
+                          (logits, *(m(feat) for m in self.attributes)) if self.attributes else logits)
 
 # %% ../../nbs/rivals/08_vrai_net.ipynb #65105284
 def vrai_net(
