@@ -13,7 +13,7 @@ from ..train.recipes import *
 from ..rivals.systems import *
 from .rows import *
 
-# %% ../../nbs/study/09_rival_tables.ipynb #77fca257
+# %% ../../nbs/study/09_rival_tables.ipynb #9e5ecfe2
 _captions = {'1': "Table 1: systems on VeRi-UAV. The paper mixes two protocols here: its rows marked * are copied from an "
                 "earlier paper and level off at a Rank-10 near 90%",
              **{f'2 {test}': f'Table 2: systems on VRU, {test} test set. The numbers of the paper are for one gallery that '
@@ -33,7 +33,7 @@ def rival_table(
 )->AblationTable:
     "The systems of one of the paper's tables, the baseline of Table 3 and the paper's own network last, as rows of a study."
     chosen = [s for s in systems.values() if name in s.paper and s.name not in ('baseline', 'dpa')]
-    chosen = [*chosen, systems['baseline'], systems['dpa']]
+    chosen += [replace(systems[n], recipe=veri_uav_recipe if name == '1' else vru_recipe) for n in ('baseline', 'dpa')]
     rows = [AblationRow.of_system(_own_arch(s, arch), recipe, name, **settings) for s in chosen]
     if name == '1': rows = [r if r.system.name in _own_rows or r.system.name == 'baseline' else
                             replace(r, name=f'{r.name} *') for r in rows]
