@@ -6,6 +6,7 @@
 __all__ = ['System', 'system_table']
 
 # %% ../../nbs/rivals/01_system.ipynb #19bf93bb
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import pandas as pd
@@ -23,7 +24,8 @@ class System:
     "All that sets one system apart from the others."
     name:str # as commands know it
     title:str # as tables print it
-    # `(n_ids, arch, pretrained, weights) -> ReIDNet`; without `arch` where the network has no body of timm's
+    # `(n_ids, arch, pretrained, weights) -> ReIDNet`; without `arch` where the network has no body of timm's, and with
+    # `size` where it is made for images of one size, which is then the recipe's
     net:Callable
     recipe:Recipe # its source's, as far as that is known
     loss:Callable=None # `recipe -> loss`; None for the recipe's own
@@ -80,8 +82,9 @@ def learner(self:System,
     "A `Learner` that trains the system; raises `DataError` as `check` does."
     self.check(dls.train_ds.items.assign(split='train'))
     recipe, arch = ifnone(recipe, self.recipe), ifnone(arch, self.arch)
-    body = dict(arch=arch) if self.arch else {}
-    net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **body)
+    options = dict(arch=arch) if self.arch else {}
+    if 'size' in inspect.signature(self.net).parameters: options['size'] = recipe.size
+    net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **options)
     loss = self.loss(recipe) if self.loss else None
     return learner_for(dls, net, recipe, pretrained, weights, loss_func=loss, **kwargs)
 
