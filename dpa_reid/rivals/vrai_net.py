@@ -6,10 +6,10 @@
 __all__ = ['triplet_id_recipe', 'vrai_attributes', 'triplet_id_system', 'vrai_system', 'NoNeckHead', 'vrai_net', 'MultiTaskLoss',
            'PartPool', 'PartBody', 'part_targets', 'fit_parts']
 
-# %% ../../nbs/rivals/08_vrai_net.ipynb #566c9fb1
+# %% ../../nbs/rivals/08_vrai_net.ipynb #fe44c6c3
 from functools import partial
 from itertools import pairwise
-import numpy as np, torch, torch.nn.functional as F
+import json, numpy as np, torch, torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn, Tensor
 from ..core import *
@@ -175,13 +175,21 @@ def part_targets(
     x, y = covered(b[:, 0], b[:, 2], grid[1], width), covered(b[:, 1], b[:, 3], grid[0], height)
     return (y[:, :, None]*x[:, None]).amax(0, keepdim=True)
 
-# %% ../../nbs/rivals/08_vrai_net.ipynb #ff4872fd
+# %% ../../nbs/rivals/08_vrai_net.ipynb #345f6b4d
+def _as_boxes(b):
+    "A list of boxes as it is, or from the text of a CSV; empty where there is none."
+    if isinstance(b, str):
+        try: b = json.loads(b)
+        except ValueError: raise DataError(f"part_boxes={b[:80]!r} is no list of boxes.") from None
+    return b if isinstance(b, (list, tuple)) else []
+
 def _boxed(df):
     "The rows that have part boxes; raises `DataError` where there are none."
     if 'part_boxes' not in df:
         raise DataError("fit_parts needs the column part_boxes, which the manifest does not have: "
                         f"{first_few(df.columns, 12)}.")
-    rows = df[[isinstance(b, (list, tuple)) and len(b) > 0 for b in df.part_boxes]]
+    boxes = [_as_boxes(b) for b in df.part_boxes]
+    rows = df.assign(part_boxes=boxes)[[len(b) > 0 for b in boxes]]
     if len(rows): return rows
     raise DataError(f"none of the {len(df)} rows has a box in part_boxes, so there is nothing to learn parts from.")
 
