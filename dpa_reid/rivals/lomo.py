@@ -6,7 +6,7 @@
 __all__ = ['lomo_recipe', 'lomo_system', 'lomo_xqda_system', 'retinex', 'rgb_to_hsv', 'siltp', 'strip_maxima', 'LOMOBody',
            'pair_covariances', 'XQDA', 'lomo']
 
-# %% ../../nbs/rivals/03_lomo.ipynb #f1c93726
+# %% ../../nbs/rivals/03_lomo.ipynb #620c3316
 import numpy as np, scipy.linalg, torch
 import torch.nn.functional as F
 from functools import partial
@@ -15,6 +15,7 @@ from timm.layers import to_2tuple
 from torch import nn, Tensor
 from ..core import *
 from ..compute import *
+from ..layers.anchor import *
 from ..models.net import *
 from ..train.recipes import *
 from .system import *
@@ -165,7 +166,7 @@ def pair_covariances(
     same = one - one_cam
     return same/n_same, (every - every_cam - same)/n_differ
 
-# %% ../../nbs/rivals/03_lomo.ipynb #12d0896d
+# %% ../../nbs/rivals/03_lomo.ipynb #c7e129b7
 class XQDA(nn.Module):
     "Vectors (B, nf) to (B, n_dims + 1), whose squared distance is the XQDA metric. Source: Liao et al. 2015."
     def __init__(self,
@@ -177,12 +178,10 @@ class XQDA(nn.Module):
         check_min(n_dims=n_dims)
         self.ridge = ridge
         self.register_buffer('projection', torch.zeros(nf, n_dims))
-        self.register_buffer('center', torch.zeros(n_dims))
-        self.register_buffer('anchor', torch.zeros(1))
+        self.anchor = EuclideanAnchor(n_dims, momentum=1.)
     def forward(self, x:Tensor):
-        if not self.anchor.any(): raise not_fitted('XQDA')
-        with autocast(x.device, torch.float32): y = x.float() @ self.projection - self.center
-        return torch.cat([y, self.anchor.expand(len(y), 1)], 1)
+        if not self.projection[:, 0].any(): raise not_fitted('XQDA')
+        with autocast(x.device, torch.float32): return self.anchor.eval()(x.float() @ self.projection)
 
 # %% ../../nbs/rivals/03_lomo.ipynb #4a5c740f
 def _xqda_directions(x, pids, camids, n_dims, ridge):
@@ -197,7 +196,7 @@ def _xqda_directions(x, pids, camids, n_dims, ridge):
     w = (w*np.sqrt(np.clip(1 - 1/np.maximum(values, 1e-12), 0, None)))[:, ::-1]
     return (w if basis is None else basis @ w).copy()
 
-# %% ../../nbs/rivals/03_lomo.ipynb #04e0686d
+# %% ../../nbs/rivals/03_lomo.ipynb #42215d0a
 @patch
 @torch.no_grad()
 def fit(self:XQDA,
@@ -209,10 +208,8 @@ def fit(self:XQDA,
     if pids is None: raise DataError("XQDA learns from identities: give `fit` the pids of the training images.")
     x = torch.stack(list(x)).double().cpu().numpy()
     p = _xqda_directions(x, pids, camids, self.projection.shape[1], self.ridge)
-    y = x @ p
     self.projection.zero_()[:, :p.shape[1]] = torch.from_numpy(p)
-    self.center.zero_()[:p.shape[1]] = torch.from_numpy(y.mean(0))
-    self.anchor.fill_(10*np.linalg.norm(y - y.mean(0), axis=1).max())
+    self.anchor.watch(torch.from_numpy(x).to(self.projection) @ self.projection)
     return self
 
 # %% ../../nbs/rivals/03_lomo.ipynb #6095b48a
