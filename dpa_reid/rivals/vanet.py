@@ -75,7 +75,7 @@ def _views_of(q, g, q_rows, g_rows, nf):
     codes = torch.from_numpy(codes)
     return codes[:len(q)], codes[len(q):], len(found)
 
-# %% ../../nbs/rivals/05_vanet.ipynb #38d8ae4a
+# %% ../../nbs/rivals/05_vanet.ipynb #5a27d7b5
 def by_view(
     q:Tensor, g:Tensor, # `[S, D, view]` of queries and gallery images
     q_rows:pd.DataFrame, g_rows:pd.DataFrame, # their rows; the column `view` is used where it is complete
@@ -84,8 +84,10 @@ def by_view(
     "Vectors whose dot product is that in S where query and gallery image have one view, and that in D elsewhere."
     vq, vg, n = _views_of(q, g, q_rows, g_rows, nf)
     own_q, own_g = F.one_hot(vq, n)[:, :, None], F.one_hot(vg, n)[:, :, None]
-    asks = torch.cat([own_q*q[:, None, :nf], (1 - own_q)*q[:, None, nf:2*nf]], 2)
-    return asks.flatten(1), (own_g*g[:, None, :2*nf]).flatten(1)
+    # once more to length 1, which a mean over several looks at an image has not
+    (sq, dq), (sg, dg) = ([F.normalize(x[:, i:i+nf])[:, None] for i in (0, nf)] for x in (q, g))
+    asks, answers = torch.cat([own_q*sq, (1 - own_q)*dq], 2), own_g*torch.cat([sg, dg], 2)
+    return asks.flatten(1), answers.flatten(1)
 
 # %% ../../nbs/rivals/05_vanet.ipynb #1dc7453a
 def vanet(
@@ -175,8 +177,8 @@ def _view_loss(logits, v):
     if (v < 0).all(): return 0*logits.float().sum()
     return F.cross_entropy(logits.float(), v, ignore_index=-1)
 
-# %% ../../nbs/rivals/05_vanet.ipynb #b23b2696
-vanet_recipe = Recipe('vanet', P=16, K=4, flip=.5, pad=10, erase=.5, margin=.3, optimizer='adam', lr=3.5e-4, warmup=10,
+# %% ../../nbs/rivals/05_vanet.ipynb #a90282cd
+vanet_recipe = Recipe('vanet', P=16, K=4, pad=10, erase=.5, margin=.3, optimizer='adam', lr=3.5e-4, warmup=10,
                       steps_at=(40, 70), epochs=120)
 vanet_system = System('vanet', 'VANet', vanet, vanet_recipe, lambda recipe: VANetLoss(recipe.smoothing, recipe.margin),
                       needs=('view',), reconstruction=True, paper={'1': (66.5, 81.6, 87.0, 88.0)},
