@@ -35,7 +35,7 @@ def _in_own_unit(acts, grads):
     g = grads/grads.abs().amax((1, 2, 3), keepdim=True).clamp(min=tiny)
     return g/(acts*g).abs().sum((1, 2, 3), keepdim=True).clamp(min=tiny)
 
-# %% ../../nbs/insight/06_gradcam.ipynb #e98ebb50
+# %% ../../nbs/insight/06_gradcam.ipynb #a2ba928c
 def similarity_to(
     ref:Tensor # reference embeddings (B, D), or one (D,) for all
 ):
@@ -47,9 +47,14 @@ def logit_of(
     net:ReIDNet, # a network with its classifier
     y # training identity of each image (B,), as numbers
 ):
-    "The target `emb (B, D) -> logit of identity y (B,)`, for images of training identities."
-    y = torch.as_tensor(y).long()
-    return lambda emb: net.head.classifier(emb).gather(1, y.to(emb.device)[:, None])[:, 0]
+    "The target `emb (B, D) -> logit of identity y (B,)`; `ModelError` without a classifier of embeddings."
+    y, classifier = torch.as_tensor(y).long(), getattr(net.head, 'classifier', None)
+    def target(emb):
+        if classifier is None or getattr(classifier, 'in_features', emb.shape[1]) != emb.shape[1]:
+            raise ModelError(f"{type(net.head).__name__} has no classifier that takes its embeddings: ask for the "
+                             "likeness to a reference, `similarity_to(ref)`.")
+        return classifier(emb).gather(1, y.to(emb.device)[:, None])[:, 0]
+    return target
 
 # %% ../../nbs/insight/06_gradcam.ipynb #d42acde4
 def heatmap(

@@ -137,7 +137,7 @@ class PartPool(nn.Module):
         w = 1 + (self.boost-1)*q
         return (w*fmap).sum((2, 3))/w.sum((2, 3))
 
-# %% ../../nbs/rivals/08_vrai_net.ipynb #e8072e3a
+# %% ../../nbs/rivals/08_vrai_net.ipynb #3bdf0d51
 class PartBody(nn.Module):
     "Images to a backbone's map and the probability of a part (B, 1, h, w) by a detector that is not trained with it."
     def __init__(self,
@@ -150,6 +150,12 @@ class PartBody(nn.Module):
         sizes = [3, width, 2*width, 4*width, 4*width]
         convs = [m for i, o in pairwise(sizes) for m in (nn.Conv2d(i, o, 3, 2, 1), nn.ReLU())]
         self.detector = nn.Sequential(*convs, nn.Conv2d(sizes[-1], 1, 1)).requires_grad_(False)
+
+    def stage(self,
+        k:int # in the paper's numbering, 2 to 5
+    )->nn.Module:
+        "The backbone's module of stage `k`, for heat; raises `ModelError` where there is none."
+        return self.backbone.stage(k)
 
     def forward(self, x:Tensor):
         fmap = self.backbone(x)
