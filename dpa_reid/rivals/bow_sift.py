@@ -150,19 +150,21 @@ class FittedNet(ReIDNet):
         self.head.fit(found, pids, camids)
         return self
 
-# %% ../../nbs/rivals/02_bow_sift.ipynb #96d8f08d
+# %% ../../nbs/rivals/02_bow_sift.ipynb #5e72edca
 def bow_sift(
     n_ids:int=1, # identities in the training set; not used
     n_words:int=10_000, # visual words, features of the embedding
     size=256, # height and width that images are resized to, in pixels
+    side:int=256, # a shorter side below this is enlarged to it, in pixels
     root:bool=False, # RootSIFT
     seed:int=0, # of the clustering
     pretrained:bool=True, # not used: there are no such weights
     weights=None # likewise
 )->ReIDNet:
     "BOW-SIFT, images (B, 3, H, W) in [0, 1] to vectors (B, n_words), after `fit`. Source: Liu et al. 2016."
-    body, head = SiftBody(size, min(to_2tuple(size)), root), Codebook(n_words, seed=seed)
-    return FittedNet(body, head, described(bow_sift, n_ids, n_words=n_words, size=size, root=root, seed=seed))
+    body, head = SiftBody(size, side, root), Codebook(n_words, seed=seed)
+    config = described(bow_sift, n_ids, n_words=n_words, size=size, side=side, root=root, seed=seed)
+    return FittedNet(body, head, config)
 
 # %% ../../nbs/rivals/02_bow_sift.ipynb #9fd8c08b
 bow_sift_recipe = Recipe('bow_sift', size=256)
