@@ -93,7 +93,7 @@ def save_net(
         js.write_text(json.dumps({**record, 'sha256': file_digest(ws)}, indent=1, default=_plain))
     return folder
 
-# %% ../../nbs/models/04_folder.ipynb #c58f8f23
+# %% ../../nbs/models/04_folder.ipynb #30a6aab0
 def _is_count(o, top): return isinstance(o, int) and not isinstance(o, bool) and 1 <= o <= top
 def _is_text(o): return isinstance(o, str)
 def _is_pair(o): return isinstance(o, list) and len(o) == 2 and all(_is_count(v, 10_000) for v in o)
@@ -112,6 +112,10 @@ _kinds = dict(
     identities=(lambda o: isinstance(o, list), 'a list of names'),
     data_config=(lambda o: isinstance(o, dict), 'a table'),
     n_ids=(lambda o: _is_count(o, 10**8), 'a whole number of identities'),
+    tokens=(lambda o: o in ('map', 'class', 'pool'), "'map', 'class' or 'pool'"),
+    img_size=(_is_size, 'a number of pixels, or height and width'),
+    patch_stride=(lambda o: _is_count(o, 1000), 'a number of pixels'),
+    ibn=(lambda o: isinstance(o, bool), 'true or false'),
     sha256=(_is_text, 'a checksum'))
 
 # %% ../../nbs/models/04_folder.ipynb #f3d490bf

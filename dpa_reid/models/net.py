@@ -58,15 +58,20 @@ def described(
     name = f'{builder.__module__}.{builder.__qualname__}'
     return dict(builder=name, n_ids=int(n_ids), arch=arch or builder.__name__, options=to_spec(options))
 
-# %% ../../nbs/models/03_net.ipynb #56d3d9a7
-def assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool, classifier, ceil_pool):
-    "A `ReIDNet` of these parts and its description; used by `reid_net` and when a model folder is loaded."
+# %% ../../nbs/models/03_net.ipynb #ded038e6
+def _has_effect(v): return v is not None and v is not False and v != 'map'
+
+def assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool, classifier, ceil_pool,
+                 **options):
+    "A `ReIDNet` of these parts, with further `options` of `make_body`, and its description; used by `reid_net` and when a model folder is loaded."
     stages = [stages] if isinstance(stages, int) else list(stages)
     name = arch if isinstance(arch, str) else to_spec(type(arch) if isinstance(arch, nn.Module) else arch)
     config = dict(arch=name, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages],
                   last_stride=last_stride, pool=to_spec(pool), classifier=to_spec(classifier))
-    body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool)
+    body = make_body(arch, attention, stages, pretrained, weights, last_stride, ceil_pool, **options)
+    config['last_stride'] = body.last_stride
     config['ceil_pool'] = bool(ceil_pool and getattr(getattr(body.net, 'maxpool', None), 'ceil_mode', False))
+    config |= {k: to_spec(v) for k, v in {**options, 'img_size': body.img_size}.items() if _has_effect(v)}
     return ReIDNet(body, ReIDHead(body.nf, n_ids, pool, classifier), config)
 
 # %% ../../nbs/models/03_net.ipynb #58b763da
@@ -84,7 +89,7 @@ def _mind_sign(net, is_chosen):
         text += ", so the head takes their average (`GlobalAvgPool`), as the architecture's own head does."
     warnings.warn(text, stacklevel=3)
 
-# %% ../../nbs/models/03_net.ipynb #675c3d0e
+# %% ../../nbs/models/03_net.ipynb #44d50867
 def reid_net(
     arch, # the name of a timm architecture; or a module, images to (B, nf, H, W), or a callable that makes one
     n_ids:int, # identities in the training set
@@ -96,15 +101,19 @@ def reid_net(
     pool=None, # `() -> nn.Module`, map to vector; None for `GeM`, or `GlobalAvgPool` where the map has negative values
     classifier=IDLinear, # `(nf, n_ids) -> nn.Module`: `IDLinear`, or `CosineLinear` for the circle softmax
     ceil_pool:bool|str=False, # the stem pooling of the released ResNet; `'if_any'` where there is a max-pool
-    gem:dict=None # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
+    gem:dict=None, # options of the `GeM` that is taken without a `pool`, such as `dict(p=3., learnable=False)`
+    tokens:str='map', # what is read of a transformer: its 'map', its 'class' token, or what its own head would 'pool'
+    img_size=None, # height and width of the images, for networks made for one size; None for timm's own
+    patch_stride:int=None, # pixels from one patch of a plain transformer to the next, such as 12; None for side by side
+    ibn:bool=False # is a ResNet to be an IBN-a?
 )->ReIDNet:
-    "The re-identification network of the paper (Fig. 2) on any convolutional architecture; raises `ModelError` as `make_body` does, and for `pool` with `gem`."
+    "The re-identification network of the paper (Fig. 2) on any architecture; raises `ModelError` as `make_body` does, and for `pool` with `gem`."
     if pool is not None and gem is not None:
         raise ModelError(f"gem={gem} has no effect on the pool that is given: leave one out, or write "
                          "`pool=partial(GeM, ...)`.")
     head_pool = pool or (partial(GeM, **gem) if gem else GeM)
     net = assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, head_pool,
-                       classifier, ceil_pool)
+                       classifier, ceil_pool, tokens=tokens, img_size=img_size, patch_stride=patch_stride, ibn=ibn)
     if pool is None or _is_gem(pool): _mind_sign(net, pool is not None)
     return net
 
