@@ -10,9 +10,9 @@ import torch
 from torch import nn, Tensor
 from ..core import *
 
-# %% ../../nbs/layers/07_ibn.ipynb #c609de39
+# %% ../../nbs/layers/07_ibn.ipynb #ec8dc08f
 class IBN(nn.Module):
-    "Instance norm for the first half of the channels of (B, C, H, W), batch norm for the others. Source: Pan et al. 2018 (IBN-Net)."
+    "Instance norm for the first half of the channels of (B, C, H, W), batch norm for the rest. Source: Pan et al. 2018."
     def __init__(self,
         nf:int # channels C
     ):
@@ -32,11 +32,11 @@ def _ibn_of(bn):
         part.load_state_dict({k: v for k, v in state.items() if k in part.state_dict()})
     return ibn
 
-# %% ../../nbs/layers/07_ibn.ipynb #b498e07a
+# %% ../../nbs/layers/07_ibn.ipynb #b1595971
 def ibn_a(
     net:nn.Module # a ResNet of timm; changed in place
 )->nn.Module: # `net`
-    "Makes a ResNet an IBN-a; raises `ModelError` for a network without the blocks of one. Source: Pan et al. 2018 (IBN-Net)."
+    "Makes a ResNet an IBN-a; raises `ModelError` for a network without its blocks. Source: Pan et al. 2018 (IBN-Net)."
     stages = [getattr(net, f'layer{i}', None) for i in (1, 2, 3)]
     blocks = [b for s in stages if s is not None for b in s.children()]
     norms = [getattr(b, 'bn1', None) for b in blocks]

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['ReIDNet', 'to_spec', 'described', 'reid_net', 'reid_splitter']
 
-# %% ../../nbs/models/03_net.ipynb #fd610808
+# %% ../../nbs/models/03_net.ipynb #793bd04d
 import warnings
 from functools import partial
 import numpy as np
+from timm.models import group_parameters
 from torch import nn, Tensor
 from ..core import *
 from ..layers.pooling import *
@@ -58,12 +59,12 @@ def described(
     name = f'{builder.__module__}.{builder.__qualname__}'
     return dict(builder=name, n_ids=int(n_ids), arch=arch or builder.__name__, options=to_spec(options))
 
-# %% ../../nbs/models/03_net.ipynb #ded038e6
+# %% ../../nbs/models/03_net.ipynb #92856633
 def _has_effect(v): return v is not None and v is not False and v != 'map'
 
 def assemble_net(arch, n_ids, attention, stages, pretrained, weights, last_stride, pool, classifier, ceil_pool,
                  **options):
-    "A `ReIDNet` of these parts, with further `options` of `make_body`, and its description; used by `reid_net` and when a model folder is loaded."
+    "A `ReIDNet` of these parts and `options` of `make_body`, with its description; for `reid_net` and model folders."
     stages = [stages] if isinstance(stages, int) else list(stages)
     name = arch if isinstance(arch, str) else to_spec(type(arch) if isinstance(arch, nn.Module) else arch)
     config = dict(arch=name, n_ids=int(n_ids), attention=to_spec(attention), stages=[int(s) for s in stages],
@@ -117,12 +118,24 @@ def reid_net(
     if pool is None or _is_gem(pool): _mind_sign(net, pool is not None)
     return net
 
-# %% ../../nbs/models/03_net.ipynb #fb1b0cef
+# %% ../../nbs/models/03_net.ipynb #52cba91f
+def _layers_of(net):
+    "The parameters of a timm model in lists, a layer each, the first layer first; in one list for a model of your own."
+    if not hasattr(net, 'group_matcher'): return [list(net.parameters())]
+    layer = group_parameters(net, net.group_matcher(coarse=False), reverse=True)
+    found = {}
+    for n, p in net.named_parameters(): found.setdefault(layer[n], []).append(p)
+    return [found[i] for i in sorted(found)]
+
+# %% ../../nbs/models/03_net.ipynb #714f8b2d
 def reid_splitter(
-    net:ReIDNet
+    net:ReIDNet,
+    by_layer:bool=False # a group for each layer of the backbone, in timm's grouping, for rates that fall from layer to layer
 )->list: # lists of parameters: backbone, attention (if there is any), head
     "The parameter groups of a network, for `Learner(splitter=reid_splitter)`; the bias of a neck is in none of them."
     fixed = {id(m.bias) for m in net.head.modules() if isinstance(m, BNNeck)}
     modules = (net.body.net, net.body.attention) if isinstance(net.body, Backbone) else (net.body,)
-    groups = [[p for p in m.parameters() if id(p) not in fixed] for m in (*modules, net.head)]
+    groups = [list(m.parameters()) for m in (*modules, net.head)]
+    if by_layer: groups[:1] = _layers_of(modules[0])
+    groups = [[p for p in g if id(p) not in fixed] for g in groups]
     return [g for g in groups if g]

@@ -124,7 +124,7 @@ def _copy_of(arch):
     repo = (timm.get_pretrained_cfg(arch) or timm.models.PretrainedCfg()).hf_hub_id
     return f"a local copy of huggingface.co/{repo}" if repo else "a local copy"
 
-# %% ../../nbs/models/00_weights.ipynb #b32e4ab8
+# %% ../../nbs/models/00_weights.ipynb #f5c0ccfc
 def _without_hub(arch, error):
     "The timm model `arch` with weights from an installed package; `ModelError` where there is none."
     if (state := read_packaged(arch)) is not None:
@@ -136,7 +136,7 @@ def _without_hub(arch, error):
                      "weights.") from error
 
 def download_timm(arch, **options):
-    "The timm model `arch`, made with `options`, with timm's weights, or those of a package; `ModelError` tells what to do where neither can be had."
+    "The timm model `arch` with timm's weights, or those of a package; `ModelError` tells what to do without either."
     try:
         with mock.patch.object(hub, 'HF_HUB_OFFLINE', hub.HF_HUB_OFFLINE or not _hub_online()):
             return timm.create_model(arch, pretrained=True, num_classes=0, **options)

@@ -51,11 +51,15 @@ def _refuse_processes():
                         "checkpoints, "
                         "scores and the frozen start are made for one; start it once, without torchrun or accelerate.")
 
-# %% ../../nbs/train/06_learner.ipynb #07bf29f6
+# %% ../../nbs/train/06_learner.ipynb #89d21f5b
+def _read_by(dls):
+    "The transform that reads the images of `dls`, which knows their size; None where there is none."
+    tfms = dls.train_ds.tls[0].tfms.fs if hasattr(dls.train_ds, 'tls') else []
+    return next((t for t in tfms if isinstance(t, ReadImage)), None)
+
 def _fed(dls)->dict:
     "What the images of `dls` go through: `input_size`, `interpolation`, `mean` and `std`, as far as it can be found."
-    tfms = dls.train_ds.tls[0].tfms.fs if hasattr(dls.train_ds, 'tls') else []
-    reader = next((t for t in tfms if isinstance(t, ReadImage)), None)
+    reader = _read_by(dls)
     norm = next((t for t in dls.train.after_batch.fs if isinstance(t, Normalize)), None)
     d = {} if reader is None else dict(input_size=[3, *to_2tuple(reader.size)], interpolation='bicubic')
     if norm is None: return d
@@ -106,10 +110,10 @@ def _network(recipe, own, head, arch, n_ids, **kwargs):
     if head is not None: _replace_head(net, head, n_ids, own)
     return net
 
-# %% ../../nbs/train/06_learner.ipynb #9dc9efe0
-def _groups(loss, net):
+# %% ../../nbs/train/06_learner.ipynb #7350521e
+def _groups(loss, net, by_layer=False):
     "The parameter groups of `net`, those of the loss with the last."
-    *groups, last = reid_splitter(net)
+    *groups, last = reid_splitter(net, by_layer)
     return [*groups, last + (list(loss.parameters()) if isinstance(loss, nn.Module) else [])]
 
 def _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs):
@@ -123,7 +127,7 @@ def _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs):
     opt_func = recipe.opt_func(ifnone(fused, device.type == 'cuda'))
     metrics = parts.metrics(getattr(loss, 'names', [])) + metrics
     return Learner(dls, net, loss_func=loss, opt_func=opt_func, lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True,
-                   splitter=partial(_groups, loss), metrics=metrics, cbs=cbs, **kwargs)
+                   splitter=partial(_groups, loss, by_layer=recipe.layer_decay < 1), metrics=metrics, cbs=cbs, **kwargs)
 
 def _prepare_centers(loss, net, n_ids):
     "Makes room for the centers of a center loss that has none; raises `ReIDError` for a network without one neck."
@@ -164,7 +168,7 @@ def learner_for(
     learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn
 
-# %% ../../nbs/train/06_learner.ipynb #dadfde6a
+# %% ../../nbs/train/06_learner.ipynb #bdb82de9
 @delegates(Learner.__init__, but=['model', *_set_by_recipe])
 def reid_learner(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -188,6 +192,10 @@ def reid_learner(
     # `(channels, identities) -> module` in place of pooling, neck and classifier: feature map to `ReIDOutput`, in evaluation to embeddings
     head=None,
     loss_func=None, # in place of the recipe's: `(ReIDOutput, identities) -> scalar`, given embeddings in evaluation
+    tokens:str='map', # what is read of a transformer: its 'map', its 'class' token, or what its own head would 'pool'
+    img_size=None, # height and width for which an architecture is made that needs to know; None for those of `dls`
+    patch_stride:int=None, # pixels from one patch of a plain transformer to the next, such as 12; None for side by side
+    ibn:bool=False, # is a ResNet to be an IBN-a?
     **kwargs
 )->Learner:
     "A `Learner` that trains as `recipe` says and shows mAP, Rank-1 and mINP of the query and gallery after each epoch; raises `ModelError` as `reid_net` does."
@@ -195,10 +203,11 @@ def reid_learner(
     _refuse_processes()
     own = {k: v for k, v in dict(pool=pool, classifier=classifier, ceil_pool=ceil_pool).items() if v is not None}
     net = _network(recipe, own, head, arch, dls.c, attention=attention, stages=stages, pretrained=pretrained,
-                   weights=weights, last_stride=last_stride)
+                   weights=weights, last_stride=last_stride, tokens=tokens, patch_stride=patch_stride, ibn=ibn,
+                   img_size=ifnone(img_size, getattr(_read_by(dls), 'size', None)))
     return learner_for(dls, net, recipe, pretrained, weights, cbs, metrics, junk, fused, loss_func, **kwargs)
 
-# %% ../../nbs/train/06_learner.ipynb #384e817b
+# %% ../../nbs/train/06_learner.ipynb #aabe7a16
 @patch
 @delegates(Learner.fit_warmup, but=['lr', 'warmup', 'start', 'decay'])
 def fit_recipe(self:Learner,
@@ -215,7 +224,8 @@ def fit_recipe(self:Learner,
     if text := r.warning(n_iter, n_epoch): print(text)
     own = r.callbacks() + [FreezeFor(freeze)]*(freeze > 0) + [EvalEvery(eval_every)]*(eval_every != 1)
     lr = ifnone(lr, r.lr)
-    if not isinstance(lr, slice): lr = r.rates(lr, len(self.splitter(self.model)))
+    n_groups, n_others = len(self.splitter(self.model)), len(reid_splitter(self.model)) - 1
+    if not isinstance(lr, slice): lr = r.rates(lr, n_groups, n_groups - n_others)
     self.fit_warmup(n_epoch, lr, warmup=warmup, decay=r.decay(), cbs=L(cbs)+own, **kwargs)
 
 # %% ../../nbs/train/06_learner.ipynb #5c5d5db8

@@ -46,7 +46,7 @@ _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similari
 _optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
                    adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
 
-# %% ../../nbs/train/05_recipes.ipynb #57bc2a4b
+# %% ../../nbs/train/05_recipes.ipynb #c89bd7b9
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Recipe:
     optimizer:str = _setting('sgd', "'sgd' with momentum .9, or 'adam'")
     lr:float = _setting(3.5e-5, "base learning rate")
     body_lr:float = _setting(1., "the backbone's rate as a share of the base rate; attention and head have the whole")
+    layer_decay:float = _setting(1., "the rate of a layer of the backbone as a share of that of the layer above it")
     wd:float = _setting(5e-4, "weight decay, added to the gradient, of norms and biases too")
     warmup:float = _setting(0., "epochs of linear warm-up from a tenth of the base rate")
     warmup_iters:int = _setting(0,
@@ -120,6 +121,8 @@ class Recipe:
             raise ReIDError(f"Recipe {self.name!r}: K={self.K}; the metric loss needs at least two images of each "
                             "identity in a batch.")
         if self.body_lr < 0: raise ReIDError(f"Recipe {self.name!r}: body_lr={self.body_lr}; give a share from 0 up.")
+        if not 0 < self.layer_decay <= 1:
+            raise ReIDError(f"Recipe {self.name!r}: layer_decay={self.layer_decay}; give a share above 0, up to 1.")
         for k in ('warmup', 'freeze'): self._check_length(k, getattr(self, k), getattr(self, f'{k}_iters'))
 
     def _check_numbers(self):
@@ -254,14 +257,16 @@ def iterations(self:Recipe,
     "How long warm-up and frozen start last on a data set."
     return tuple(getattr(self, f'{k}_iters') or round(n_iter*getattr(self, k)) for k in ('warmup', 'freeze'))
 
-# %% ../../nbs/train/05_recipes.ipynb #234f461b
+# %% ../../nbs/train/05_recipes.ipynb #e4e18dfc
 @patch
 def rates(self:Recipe,
     lr:float, # base rate
-    n_groups:int # parameter groups, of which the backbone is the first
+    n_groups:int, # parameter groups, of which those of the backbone are the first
+    n_body:int=1 # how many of them are the backbone's
 )->list:
     "The rate of each parameter group at the top of the schedule."
-    return [lr*self.body_lr] + [lr]*(n_groups - 1)
+    body = [lr*self.body_lr*self.layer_decay**(n_body - i) for i in range(n_body)]
+    return body + [lr]*(n_groups - n_body)
 
 # %% ../../nbs/train/05_recipes.ipynb #be01d922
 @patch
