@@ -50,12 +50,12 @@ def draw_ranking(
     for i, t in enumerate(tiles): page.paste(t, (i*(t.width+4) + (8 if i else 0), 0))
     return page
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #321a08f2
+# %% ../../nbs/insight/02_ranking_lists.ipynb #46d64b40
 def _ranking(evaluation, rows, n):
     "Positions in the gallery of the `n` images nearest to queries `rows` of the first repeat (len(rows), n)."
     split = evaluation.splits[0]
     q, g = evaluation.embeddings.pair(*(split.df.iloc[at] for at in (split.query, split.gallery)))
-    q, g, reranked = _ranked(q, g, *split.junk_codes, **evaluation.ranking)
+    q, g, reranked = _ranked(q, g, *split.junk_codes, evaluation.metric, **evaluation.ranking)
     if reranked is not None: return reranked.nearest(n)[1].numpy()[rows]
     return nearest(q[rows], g, n, evaluation.metric)[1].numpy()
 

@@ -40,15 +40,16 @@ def ranking_options(
     # records of earlier versions do not have it
     return how | ({'expand_gallery': int(expand_gallery)} if expand_gallery else {})
 
-# %% ../../nbs/train/09_evaluate.ipynb #f92aef9a
-def _ranked(q, g, q_junk, g_junk, rerank=False, expand=0, alpha=0., camaware=False, expand_gallery=0):
+# %% ../../nbs/train/09_evaluate.ipynb #dd838d66
+def _ranked(q, g, q_junk, g_junk, metric='cosine', *, rerank=False, expand=0, alpha=0., camaware=False,
+            expand_gallery=0):
     "Queries and gallery, expanded where that is asked for, and the re-ranked distances, None for the plain ones."
     if camaware and q_junk is None:
         raise ReIDError("camera-aware ranking needs cameras, and this protocol has none. Leave out camaware.")
     cams = dict(q_junk=q_junk, g_junk=g_junk) if camaware else {}
-    if expand_gallery: g = gallery_expanded(g, expand_gallery, alpha, junk=g_junk if camaware else None)
-    if expand: q = expand_queries(q, g, expand, alpha, **cams)
-    return q, g, k_reciprocal(q, g, **cams) if rerank else None
+    if expand_gallery: g = gallery_expanded(g, expand_gallery, alpha, metric, g_junk if camaware else None)
+    if expand: q = expand_queries(q, g, expand, alpha, metric, **cams)
+    return q, g, k_reciprocal(q, g, metric=metric, **cams) if rerank else None
 
 def _pair(embeddings, split, rerank=False, expand=0, expand_gallery=0, **_):
     "The vectors of queries and gallery; raises `ReIDError` for a ranking that their network or the split cannot do."
@@ -60,7 +61,7 @@ def _pair(embeddings, split, rerank=False, expand=0, expand_gallery=0, **_):
                         "gallery image alone. Leave them out.")
     return embeddings.pair(*(split.df.iloc[at] for at in (split.query, split.gallery)))
 
-# %% ../../nbs/train/09_evaluate.ipynb #2d01fd1e
+# %% ../../nbs/train/09_evaluate.ipynb #e0848558
 def score_split(
     embeddings:Embeddings, # of the rows of the split
     split:Split, # queries, gallery and what is junk
@@ -70,7 +71,7 @@ def score_split(
 ): # `RetrievalScores`, or what `measure` returns
     "Scores of one split; raises `DataError` for rows without an embedding, and as `measure` does."
     q, g = _pair(embeddings, split, **ranking)
-    q, g, distances = _ranked(q, g, *split.junk_codes, **ranking)
+    q, g, distances = _ranked(q, g, *split.junk_codes, metric, **ranking)
     names = dict(junk_name=split.junk) if split.junk and measure is evaluate_retrieval else {}
     return measure(q, g, *split.pids, *split.junk_codes, metric=metric, distances=distances, **names)
 
