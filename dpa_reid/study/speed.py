@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['matmul_peak', 'training_step', 'step_speed']
 
-# %% ../../nbs/study/07_speed.ipynb #30e7861a
+# %% ../../nbs/study/07_speed.ipynb #18e779ff
 import time
 import numpy as np, pandas as pd, torch
 from timm.layers import to_2tuple
@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..core import *
 from ..compute import *
 from ..models.net import *
+from ..train.losses.center import prepare_centers
 from ..train.recipes import *
 from ..train.learner import *
 from .rows import *
@@ -39,7 +40,7 @@ def matmul_peak(
     a = torch.randn(n, n, device=device, dtype=fast_dtype(device))
     return 2*n**3/min(_timed(lambda: a@a, device) for _ in range(rounds+1))
 
-# %% ../../nbs/study/07_speed.ipynb #4425305d
+# %% ../../nbs/study/07_speed.ipynb #bac54604
 def training_step(
     row:AblationRow, # which network and losses
     recipe:Recipe, # the study's
@@ -54,6 +55,8 @@ def training_step(
                    **r.head()).to(device).train()
     channels_last(net)
     loss = r.loss()
+    prepare_centers(loss, net, n_ids)
+    loss.to(device)
     if compile: net.compile()
     opt = r.opt_func(fused=True)(list(net.parameters()), lr=1e-6)
     x = torch.randn(r.P*r.K, 3, *to_2tuple(r.size), device=device).contiguous(memory_format=torch.channels_last)

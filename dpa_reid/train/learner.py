@@ -17,10 +17,9 @@ from fastai.torch_core import num_distrib
 from fastai.data.transforms import Normalize
 from timm.layers import to_2tuple
 
-# %% ../../nbs/train/06_learner.ipynb #a3ae2748
+# %% ../../nbs/train/06_learner.ipynb #0132f9a4
 from ..core import *
 from ..layers.dpa import DpA
-from ..models.head import BNNeck
 from ..models.net import *
 from ..models.folder import *
 from ..data.augment import ReadImage
@@ -28,7 +27,7 @@ from ..data.block import *
 from ..data.pack import Pack
 from ..scores.metrics import *
 from .validation import *
-from .losses.center import CenterLoss
+from .losses.center import prepare_centers
 from .schedule import *
 from .callbacks import *
 from .recipes import *
@@ -110,7 +109,7 @@ def _network(recipe, own, head, arch, n_ids, **kwargs):
     if head is not None: _replace_head(net, head, n_ids, own)
     return net
 
-# %% ../../nbs/train/06_learner.ipynb #7350521e
+# %% ../../nbs/train/06_learner.ipynb #1e9599d2
 def _groups(loss, net, by_layer=False):
     "The parameter groups of `net`, those of the loss with the last."
     *groups, last = reid_splitter(net, by_layer)
@@ -129,21 +128,11 @@ def _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs):
     return Learner(dls, net, loss_func=loss, opt_func=opt_func, lr=recipe.lr, wd=recipe.wd, wd_bn_bias=True,
                    splitter=partial(_groups, loss, by_layer=recipe.layer_decay < 1), metrics=metrics, cbs=cbs, **kwargs)
 
-def _prepare_centers(loss, net, n_ids):
-    "Makes room for the centers of a center loss that has none; raises `ReIDError` for a network without one neck."
-    modules = loss.modules() if isinstance(loss, nn.Module) else ()
-    waiting = [m for m in modules if isinstance(m, CenterLoss) and not m.is_ready]
-    necks = [m for m in net.modules() if isinstance(m, BNNeck)]
-    if waiting and len(necks) != 1:
-        raise ReIDError(f"A center loss pulls one embedding, and this network has {len(necks)} necks: give the "
-                        "width that it is to see, `metric_loss=partial(CenterLoss, n_ids, dim)`, or use another loss.")
-    for m in waiting: m.prepare(n_ids, necks[0].num_features)
-
 def _seen_before(weights):
     "The digests of the images that the starting `weights` were trained on: '' where these are no model folder, None where it does not list them."
     return read_meta(weights).get('trained_on') or None if _is_model_folder(weights) else ''
 
-# %% ../../nbs/train/06_learner.ipynb #73299f95
+# %% ../../nbs/train/06_learner.ipynb #f7409e5e
 @delegates(Learner.__init__, but=['model', *_set_by_recipe])
 def learner_for(
     dls, # `DataLoaders` from `recipe.dls(manifest)` or `reid_dls`
@@ -163,7 +152,7 @@ def learner_for(
     _refuse_processes()
     _check_images(net, dls, pretrained, weights)
     loss, metrics = ifnone(loss_func, recipe.loss()), retrieval_metrics(junk=junk) + L(metrics)
-    _prepare_centers(loss, net, dls.c)
+    prepare_centers(loss, net, dls.c)
     learn = _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs)
     learn.recipe, learn.seen_before = recipe, _seen_before(weights)
     return learn

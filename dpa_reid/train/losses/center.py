@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['CenterLoss', 'TripletWithCenters']
 
-# %% ../../../nbs/train/01_losses/07_center.ipynb #b8929690
+# %% ../../../nbs/train/01_losses/07_center.ipynb #b8f3b34b
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 from fastcore.basics import patch
 from ...core import *
+from ...models.head import BNNeck
 from .identity import LossBase, _plain, _labels
 from .triplet import HardTripletLoss
 
@@ -99,3 +100,18 @@ class TripletWithCenters(LossBase):
     )->Tensor:
         "The sum; raises `ReIDError` as its parts do."
         return self.triplet(x, y) + self.weight*self.centers(x, y)
+
+# %% ../../../nbs/train/01_losses/07_center.ipynb #29511e20
+def prepare_centers(
+    loss, # a loss; anything but a module has no centers
+    net, # a network with one neck
+    n_ids:int # identities in the training set
+):
+    "Makes room for centers in a loss that has none yet; raises `ReIDError` for a network without one neck."
+    modules = loss.modules() if isinstance(loss, nn.Module) else ()
+    waiting = [m for m in modules if isinstance(m, CenterLoss) and not m.is_ready]
+    necks = [m for m in net.modules() if isinstance(m, BNNeck)]
+    if waiting and len(necks) != 1:
+        raise ReIDError(f"A center loss pulls one embedding, and this network has {len(necks)} necks: give the "
+                        "width that it is to see, `metric_loss=partial(CenterLoss, n_ids, dim)`, or use another loss.")
+    for m in waiting: m.prepare(n_ids, necks[0].num_features)
