@@ -10,9 +10,9 @@ import torch
 from torch import nn, Tensor
 from ..core import *
 
-# %% ../../nbs/layers/07_ibn.ipynb #ec8dc08f
+# %% ../../nbs/layers/07_ibn.ipynb #ed2dce0a
 class IBN(nn.Module):
-    "Instance norm for the first half of the channels of (B, C, H, W), batch norm for the rest. Source: Pan et al. 2018."
+    "Instance norm for the first half of the channels of (B, C, H, W), batch norm for others. Source: Pan et al. 2018."
     def __init__(self,
         nf:int # channels C
     ):
@@ -32,7 +32,7 @@ def _ibn_of(bn):
         part.load_state_dict({k: v for k, v in state.items() if k in part.state_dict()})
     return ibn
 
-# %% ../../nbs/layers/07_ibn.ipynb #b1595971
+# %% ../../nbs/layers/07_ibn.ipynb #d39ffb60
 def ibn_a(
     net:nn.Module # a ResNet of timm; changed in place
 )->nn.Module: # `net`
@@ -43,5 +43,5 @@ def ibn_a(
     if None in stages or not all(type(m) is nn.BatchNorm2d for m in norms):
         raise ModelError(f"{type(net).__name__}: has no blocks with a batch norm `bn1` in layer1 to layer3 that has no "
                          "IBN yet; `ibn=True` is for ResNets, such as resnet50. Leave it out.")
-    for b, m in zip(blocks, norms): b.bn1 = _ibn_of(m)
+    for b, m in zip(blocks, norms, strict=True): b.bn1 = _ibn_of(m)
     return net

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Backbone', 'insert_attention', 'make_body']
 
-# %% ../../nbs/models/01_backbone.ipynb #bdec8237
-import copy, warnings
+# %% ../../nbs/models/01_backbone.ipynb #36488229
+import warnings
 from contextlib import contextmanager
 from functools import partial
 import pandas as pd, torch

@@ -45,12 +45,12 @@ def _set_size(net, img_size):
     if img_size is not None and hasattr(net, 'set_input_size'): net.set_input_size(to_2tuple(img_size))
     return net
 
-# %% ../../nbs/models/00_timm/03_create.ipynb #176d6687
+# %% ../../nbs/models/00_timm/03_create.ipynb #3dff5769
 def _fix_positions(net):
     "Interpolates the positions of a transformer to the grid that its patches have in an image of its size."
     e, prefix = net.patch_embed, 0 if getattr(net, 'no_embed_class', False) else net.num_prefix_tokens
-    filled = [-(-s//k)*k for s, k in zip(e.img_size, e.patch_size)]
-    grid = tuple((s - k)//d + 1 for s, k, d in zip(filled, e.patch_size, e.proj.stride))
+    filled = [-(-s//k)*k for s, k in zip(e.img_size, e.patch_size, strict=True)]
+    grid = tuple((s - k)//d + 1 for s, k, d in zip(filled, e.patch_size, e.proj.stride, strict=True))
     if net.pos_embed is not None:
         net.pos_embed = nn.Parameter(resample_abs_pos_embed(net.pos_embed.detach(), grid, e.grid_size, prefix))
     e.grid_size, e.num_patches = grid, grid[0]*grid[1]
@@ -72,13 +72,13 @@ def overlap_patches(
     if fixed: _fix_positions(net)
     return net
 
-# %% ../../nbs/models/00_timm/03_create.ipynb #0bb03c8c
+# %% ../../nbs/models/00_timm/03_create.ipynb #178ad09b
 def _has_stem_pool(net): return isinstance(getattr(net, 'maxpool', None), nn.MaxPool2d)
 
 def ceil_stem(
     net:nn.Module # a timm ResNet; changed in place
 )->nn.Module: # `net`
-    "Gives a ResNet the max-pool of the authors' released code; `ModelError` where the network has none. Source: g-re-id, `resnet.py`."
+    "Gives a ResNet the max-pool of the authors' released code; `ModelError` where it has none. Source: g-re-id."
     if not _has_stem_pool(net):
         raise ModelError(f"{type(net).__name__}: has no max-pool in its stem; `ceil_pool=True` is for ResNets. Leave "
                          "it out, or give `ceil_pool='if_any'`.")
@@ -102,16 +102,23 @@ def drop_unused(
         if n not in used and not hasattr(m, 'get_embed'): setattr(net, n, nn.Identity())
     return net
 
-# %% ../../nbs/models/00_timm/03_create.ipynb #81e33d2f
+# %% ../../nbs/models/00_timm/03_create.ipynb #e6b47f24
+def _translated(net, state):
+    "A state dict of the weights' authors under timm's names; as it is where timm cannot translate it for `net`."
+    translate = getattr(sys.modules[type(net).__module__], 'checkpoint_filter_fn', None)
+    try: return translate(dict(state), net) if translate else state
+    except Exception: return state          # it is written for the files of its authors, and trips over others
+
 def _load_and_change(net, weights, change):
-    "`change(net)` with the weights of a file, which belong to `net` before the change or after it."
-    if weights is None: return change(net)
+    "`change(net)` with the weights of a file, which fit before the change, after it, or once timm has translated them."
     state, where = read_state(weights), str(weights)
     try: return change(_fill(net, state, where))
-    except ModelError as error:
-        net = change(net)
-        try: return _fill(net, state, where)
-        except ModelError: raise error from None
+    except ModelError as e: error = e
+    net = change(net)
+    for translate in (lambda net, state: state, _translated):
+        try: return _fill(net, translate(net, state), where)
+        except ModelError: pass
+    raise error
 
 # %% ../../nbs/models/00_timm/03_create.ipynb #7229d45c
 def _license_of(arch):

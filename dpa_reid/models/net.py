@@ -90,7 +90,7 @@ def _mind_sign(net, is_chosen):
         text += ", so the head takes their average (`GlobalAvgPool`), as the architecture's own head does."
     warnings.warn(text, stacklevel=3)
 
-# %% ../../nbs/models/03_net.ipynb #44d50867
+# %% ../../nbs/models/03_net.ipynb #f8ff7703
 def reid_net(
     arch, # the name of a timm architecture; or a module, images to (B, nf, H, W), or a callable that makes one
     n_ids:int, # identities in the training set
@@ -108,7 +108,7 @@ def reid_net(
     patch_stride:int=None, # pixels from one patch of a plain transformer to the next, such as 12; None for side by side
     ibn:bool=False # is a ResNet to be an IBN-a?
 )->ReIDNet:
-    "The re-identification network of the paper (Fig. 2) on any architecture; raises `ModelError` as `make_body` does, and for `pool` with `gem`."
+    "The re-identification network of the paper (Fig. 2) on any architecture; raises `ModelError` as `make_body` does."
     if pool is not None and gem is not None:
         raise ModelError(f"gem={gem} has no effect on the pool that is given: leave one out, or write "
                          "`pool=partial(GeM, ...)`.")
@@ -127,10 +127,10 @@ def _layers_of(net):
     for n, p in net.named_parameters(): found.setdefault(layer[n], []).append(p)
     return [found[i] for i in sorted(found)]
 
-# %% ../../nbs/models/03_net.ipynb #714f8b2d
+# %% ../../nbs/models/03_net.ipynb #39314c6e
 def reid_splitter(
     net:ReIDNet,
-    by_layer:bool=False # a group for each layer of the backbone, in timm's grouping, for rates that fall from layer to layer
+    by_layer:bool=False # a group for each layer of the backbone, as timm groups them, for rates that fall by layer
 )->list: # lists of parameters: backbone, attention (if there is any), head
     "The parameter groups of a network, for `Learner(splitter=reid_splitter)`; the bias of a neck is in none of them."
     fixed = {id(m.bias) for m in net.head.modules() if isinstance(m, BNNeck)}

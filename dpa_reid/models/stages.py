@@ -127,7 +127,7 @@ def _halving(net, stage):
     def is_layer(name): return not list(modules[name].children()) and hasattr(modules[name], 'stride')
     return [p.name for p in shapes[start:-1] if _halves(p) and is_layer(p.name)]
 
-# %% ../../nbs/models/00_timm/01_stages.ipynb #98ab65e0
+# %% ../../nbs/models/00_timm/01_stages.ipynb #8bfcb20c
 def _map_shape(net):
     "The shape of the final map; None where branches of different size meet, or windows do not fit the map."
     try:
@@ -148,6 +148,6 @@ def set_last_stride(
     for m in layers: _unstride(m)
     after = _map_shape(net)
     if before and after and len(before) == 4 and after == (*before[:2], 2*before[2], 2*before[3]): return names
-    for m, was in zip(layers, settings): vars(m).update(was)
+    for m, was in zip(layers, settings, strict=True): vars(m).update(was)
     raise ModelError(f"{type(net).__name__}: the map after conv4_x is not halved by layers with a plain stride, so "
                      f"the last stage cannot be given stride 1 (map {before} -> {after}). Pass `last_stride=2`.")
