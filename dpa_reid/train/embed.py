@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['Embeddings', 'Embedder']
 
-# %% ../../nbs/train/08_embed.ipynb #8f8ab510
+# %% ../../nbs/train/08_embed.ipynb #3c27b7c3
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from PIL import Image
@@ -22,6 +22,7 @@ from fastprogress.fastprogress import progress_bar
 from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
+from ..layers.side import side_codes, side_given
 from ..models.net import *
 from ..models.folder import *
 from ..data import augment
@@ -119,12 +120,14 @@ def _dtype(self:Embedder):
     "The number format of the products."
     return fast_dtype(self.device, self.net) if self.dtype is None else self.dtype
 
-# %% ../../nbs/train/08_embed.ipynb #d0896a90
+# %% ../../nbs/train/08_embed.ipynb #378e9091
 @patch
-def _embed(self:Embedder, x):
+def _embed(self:Embedder, x, codes=None):
     "The embeddings (B, D) of a batch, float32: the mean over its views."
-    views = [x] if self.tta is None else self.tta(x)
-    with autocast(self.device, self._dtype): return sum(self.net(v).float() for v in views)/len(views)
+    views, vectors = [x] if self.tta is None else self.tta(x), 0
+    for v in views:
+        with autocast(self.device, self._dtype), side_given(self.net, codes): vectors = vectors + self.net(v).float()
+    return vectors/len(views)
 
 # %% ../../nbs/train/08_embed.ipynb #89da3285
 class _Images:
@@ -151,14 +154,15 @@ def batch(self:Embedder,
     "A few images as the network takes them: resized, normalized, on its device."
     return torch.cat(list(self._batches(list(images))))
 
-# %% ../../nbs/train/08_embed.ipynb #c66b6676
+# %% ../../nbs/train/08_embed.ipynb #2c1d016e
 @patch
 @torch.no_grad()
-def _vectors(self:Embedder, images):
+def _vectors(self:Embedder, images, codes=None):
     "The embeddings (N, D) of images that can be decoded, float32 on the CPU."
     was = self.net.training
+    parts = repeat(None) if codes is None else codes.split(self.bs)
     channels_last(self.net.eval())
-    try: return torch.cat([self._embed(x).cpu() for x in self._batches(images)])
+    try: return torch.cat([self._embed(x, part).cpu() for x, part in zip(self._batches(images), parts)])
     finally: self.net.train(was)
 
 # %% ../../nbs/train/08_embed.ipynb #183a2883
@@ -183,9 +187,9 @@ def _decodable(self:Embedder, images):
     if ok.any(): return ok
     raise DataError(f"none of the {len(images)} images can be decoded, the first is {files[0]}. Are they images?")
 
-# %% ../../nbs/train/08_embed.ipynb #6d6cf214
+# %% ../../nbs/train/08_embed.ipynb #069e9ee7
 @patch
-def _key(self:Embedder, images):
+def _key(self:Embedder, images, codes=None):
     "A digest of all that the embeddings of image files depend on."
     how = [net_fingerprint(self.net), self.size, [list(map(float, s)) for s in (self.mean, self.std)], str(self._dtype),
            self.device.type, versions()]
@@ -193,9 +197,10 @@ def _key(self:Embedder, images):
     code = [code_text(o) for o in (augment, Embedder)]
     what = [how, code, [d.hex() for d in image_digests(images, read)]]
     if self.tta is not None: what.append(views_digest(self.tta, self.size))
+    if codes is not None: what.append(codes.tolist())
     return sha256_of(what)
 
-# %% ../../nbs/train/08_embed.ipynb #eca3b773
+# %% ../../nbs/train/08_embed.ipynb #c830aaa6
 @patch
 def __call__(self:Embedder,
     images # a manifest (a DataFrame with `path`), or one or several files, PIL images or arrays (H, W, 3)
@@ -204,11 +209,13 @@ def __call__(self:Embedder,
     images, rows = _as_rows(images)
     if not len(images): raise DataError("there are no images to embed: the list or manifest is empty.")
     use_cache = self.cache.folder is not None and not any(isinstance(im, Image.Image) for im in images)
-    key = self._key(images) if use_cache else None
+    codes = side_codes(self.net, rows)
+    key = self._key(images, codes) if use_cache else None
     if key and (found := self.cache.get(key, len(images))): vectors, kept = found
     else:
         kept = self._decodable(images)
-        vectors = self._vectors([im for im, k in zip(images, kept) if k])
+        known = None if codes is None else codes[torch.from_numpy(kept)]
+        vectors = self._vectors([im for im, k in zip(images, kept) if k], known)
         if key: self.cache.put(key, vectors, kept)
     left_out = rows.index[~kept].tolist()
     if left_out:

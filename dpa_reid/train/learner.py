@@ -17,9 +17,10 @@ from fastai.torch_core import num_distrib
 from fastai.data.transforms import Normalize
 from timm.layers import to_2tuple
 
-# %% ../../nbs/train/06_learner.ipynb #0132f9a4
+# %% ../../nbs/train/06_learner.ipynb #958f457b
 from ..core import *
 from ..layers.dpa import DpA
+from ..layers.side import side_layers
 from ..models.net import *
 from ..models.folder import *
 from ..data.augment import ReadImage
@@ -109,7 +110,7 @@ def _network(recipe, own, head, arch, n_ids, **kwargs):
     if head is not None: _replace_head(net, head, n_ids, own)
     return net
 
-# %% ../../nbs/train/06_learner.ipynb #1e9599d2
+# %% ../../nbs/train/06_learner.ipynb #e9ef39cb
 def _groups(loss, net, by_layer=False):
     "The parameter groups of `net`, those of the loss with the last."
     *groups, last = reid_splitter(net, by_layer)
@@ -121,7 +122,7 @@ def _learner(dls, net, loss, recipe, fused, metrics, cbs, **kwargs):
     for m in (net, loss):
         if isinstance(m, nn.Module): m.to(device)
     parts = LossParts()
-    needs = [LossColumns()]*bool(getattr(loss, 'needs', ()))
+    needs = [LossColumns()]*bool(getattr(loss, 'needs', ())) + [SideCodes()]*bool(side_layers(net))
     cbs = [parts, HideValidLoss(), StopOnNaN(), AutoCast(), ToChannelsLast(), *needs] + L(cbs)
     opt_func = recipe.opt_func(ifnone(fused, device.type == 'cuda'))
     metrics = parts.metrics(getattr(loss, 'names', [])) + metrics
