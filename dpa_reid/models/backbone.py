@@ -56,7 +56,7 @@ def _check_layout(net, shape, arch):
 # %% ../../nbs/models/01_backbone.ipynb #5745eddf
 def _note_grid(body, name, module, args, out):
     "The forward hook of the first layer: notes the sides of its map, on which the tokens lie."
-    body.grid = tuple(out.shape[-2:]) if isinstance(out, Tensor) and out.ndim == 4 else tuple(args[0].shape[-2:])
+    body._grid = tuple(out.shape[-2:]) if isinstance(out, Tensor) and out.ndim == 4 else tuple(args[0].shape[-2:])
 
 def _check_tokens(body):
     "Raises `ModelError` unless the network has what is to be read of it."
@@ -108,9 +108,9 @@ class Backbone(nn.Module):
 
     def forward(self, x:Tensor):
         if getattr(self, '_is_replica', False): _own_hooks(self)
-        self.grid = tuple(x.shape[-2:])
+        self._grid = tuple(x.shape[-2:])
         y = _reader(self.net, self.tokens)(x)
-        if self.tokens == 'map': return to_map(y, self.layout, self.grid)[0]
+        if self.tokens == 'map': return to_map(y, self.layout, self._grid)[0]
         return (y[:, 0] if self.tokens == 'class' else y).flatten(1)[..., None, None]
     def extra_repr(self):
         return f"arch={self.arch!r}, nf={self.nf}" + ''.join(f", {n} -> attention" for n in self.attention)
@@ -122,7 +122,7 @@ def _attend(body, name, module, args, out):
     "The forward hook of a stage: applies the attention that `body` holds under `name` now, if any, to the stage's map."
     seen = name in body.maps and _is_watched(body.maps[name])
     if not (name in body.attention or seen): return out
-    m, prefix = to_map(out, body.layouts[name], body.grid)
+    m, prefix = to_map(out, body.layouts[name], body._grid)
     if name in body.attention: m = body.attention[name](m)
     if seen: m = body.maps[name](m)
     return from_map(m, body.layouts[name], prefix)
