@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['System', 'system_table']
 
-# %% ../../nbs/rivals/01_system.ipynb #19bf93bb
+# %% ../../nbs/rivals/01_system.ipynb #5306405e
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import pandas as pd
 from fastcore.basics import ifnone, patch
 from fastcore.meta import delegates
 from ..core import *
+from ..data.datasets.writers import view_codes
 from ..models.net import *
 from ..train.recipes import *
 from ..train.learner import *
@@ -39,19 +40,28 @@ class System:
     @property
     def label(self): return self.title + (' (reconstruction)' if self.reconstruction else '')
 
-# %% ../../nbs/rivals/01_system.ipynb #56d603e4
+# %% ../../nbs/rivals/01_system.ipynb #a63f0c8a
+@patch
+def with_views(self:System,
+    df:pd.DataFrame, # manifest
+    n:int=8 # views
+)->pd.DataFrame:
+    "The manifest, with a column `view` from its column `angle` where the system needs one and none is given."
+    if 'view' not in self.needs or 'view' in df or 'angle' not in df: return df
+    return df.assign(view=view_codes(df, n))
+
 @patch
 def check(self:System,
     df:pd.DataFrame # manifest
 ):
     "Raises `DataError` where the training images lack a column that the system needs, or all of its values."
-    rows = df[df.split == 'train']
+    rows = self.with_views(df[df.split == 'train'])
     absent = [c for c in self.needs if c not in rows or rows[c].isna().all()]
     if not absent: return
     raise DataError(f"{self.title} needs the column {first_few(absent)} for its training images, and the manifest has "
                     f"{', '.join(df.columns)}. Add it to the CSV, or choose a system without it.")
 
-# %% ../../nbs/rivals/01_system.ipynb #387de161
+# %% ../../nbs/rivals/01_system.ipynb #c017dacc
 @patch
 def dls(self:System,
     df:pd.DataFrame, # manifest
@@ -63,7 +73,7 @@ def dls(self:System,
 ):
     "`DataLoaders` of the system, normalized as the weights that it begins with want it; raises `DataError` as `check` does."
     self.check(df)
-    arch = ifnone(arch, self.arch)
+    df, arch = self.with_views(df), ifnone(arch, self.arch)
     starts = dict(arch=arch, weights=weights) if arch and (pretrained or weights) else {}
     if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)

@@ -38,13 +38,14 @@ class AblationTable:
     def __iter__(self): return iter(self.rows)
     def __getitem__(self, name): return next(r for r in self.rows if r.name == name)
 
-# %% ../../nbs/study/02_rows.ipynb #a3a4d59d
+# %% ../../nbs/study/02_rows.ipynb #6960515c
 @patch
 def full_recipe(self:AblationRow,
     recipe:Recipe # the study's
 )->Recipe:
-    "The study's recipe with this row's settings in place."
-    return recipe.replace(**self.recipe)
+    "The study's recipe with this row's settings in place; under the name of its own where the row is a system."
+    name = self.system.recipe.name if self.system else recipe.name
+    return recipe.replace(name=name, **self.recipe)
 
 @patch
 def changes(self:AblationRow,
