@@ -241,12 +241,13 @@ def summary(self:Backbone,
     rows.append(('output', 'forward_features', self.nf, map_size(''), ''))
     return pd.DataFrame(rows, columns=['stage', 'timm module', 'channels', 'map', 'attention'])
 
-# %% ../../nbs/models/01_backbone.ipynb #af3ff8ec
+# %% ../../nbs/models/01_backbone.ipynb #476c6957
 @patch
 @torch.no_grad()
 def signed(self:Backbone)->bool:
-    "Whether the backbone's final map has negative values, seen on one random image; behind a ReLU it has none."
+    "Whether the backbone's final map has negative values, seen on one random image; behind a ReLU it has none. False for weights without numbers."
     net, weight = self.net, next(self.net.parameters(), torch.empty(0))
+    if weight.is_meta: return False
     size = to_2tuple(look_size(self.net))
     x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)).to(weight)
     mode = net.training

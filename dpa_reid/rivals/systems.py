@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['dpa_system', 'baseline_system', 'systems', 'system_line']
 
-# %% ../../nbs/rivals/50_systems.ipynb #07df5984
+# %% ../../nbs/rivals/50_systems.ipynb #a6cfaefd
 from functools import partial
 from ..core import *
 from ..layers.dpa import *
@@ -24,6 +24,7 @@ from .pc_chsml import pc_chsml_system
 from .mgn import mgn_system
 from .scan import scan_system
 from .gasnet import gasnet_system
+from .modern import modern_systems
 
 # %% ../../nbs/rivals/50_systems.ipynb #2b001bfd
 def _dpa(n_ids, arch, pretrained=True, weights=None, attention=DpA)->ReIDNet:
@@ -36,19 +37,21 @@ dpa_system = System('dpa', 'DpA', _dpa, veri_uav_recipe, source='Guo et al. 2024
 baseline_system = System('baseline', 'Baseline', partial(_dpa, attention=None), veri_uav_recipe,
                          source='Guo et al. 2024, Table 3', paper={'1': (79.25, 95.96, 98.12, None)})
 
-# %% ../../nbs/rivals/50_systems.ipynb #7cdf2c9a
+# %% ../../nbs/rivals/50_systems.ipynb #46e73189
 systems = {s.name: s for s in (
     dpa_system, baseline_system,
     # Table 1
     bow_sift_system, lomo_system, lomo_xqda_system, ranet_system, resnest_system, triplet_id_system, vrai_system,
     vanet_system, cross_entropy_system, cross_entropy_circle_system, trinet_system, pc_chsml_system,
     # Table 2
-    mgn_system, scan_system, triplet_ce_system, gasnet_system)}
+    mgn_system, scan_system, triplet_ce_system, gasnet_system,
+    # today's
+    *modern_systems)}
 
-# %% ../../nbs/rivals/50_systems.ipynb #28d86a89
+# %% ../../nbs/rivals/50_systems.ipynb #aa921f18
 def system_line(
     s:System
 )->str:
     "One line on a system: its name, what it is, who published it, what it needs."
     needs = f'; needs {first_few(s.needs)}' if s.needs else ''
-    return f'{s.name:<16} {s.label}: {s.source}; {s.arch or "a body of its own"}{needs}'
+    return f'{s.name:<23} {s.label}: {s.source}; {s.arch or "a body of its own"}{needs}'

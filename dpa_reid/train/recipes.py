@@ -37,16 +37,17 @@ from .steps.ema import *
 from .steps.accumulation import *
 from .steps.class_means import *
 
-# %% ../../nbs/train/05_recipes.ipynb #c094722b
+# %% ../../nbs/train/05_recipes.ipynb #c681f80c
 _id_losses = dict(softmax=(LabelSmoothingCE, IDLinear), circle_softmax=(CircleSoftmaxCE, CosineLinear),
                   arcface=(ArcFaceCE, CosineLinear), cosface=(CosFaceCE, CosineLinear),
                   subcenter_arcface=(ArcFaceCE, SubCenterLinear))
 _metric_losses = dict(triplet=HardTripletLoss, circle=CircleLoss, multi_similarity=MultiSimilarityLoss,
                       supcon=SupConLoss, adasp=AdaSPLoss, center=CenterLoss, triplet_center=TripletWithCenters)
 _optimizers = dict(sgd=partial(SGD, mom=.9, decouple_wd=False),
-                   adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False))
+                   adam=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, decouple_wd=False),
+                   adamw=partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8))
 
-# %% ../../nbs/train/05_recipes.ipynb #c89bd7b9
+# %% ../../nbs/train/05_recipes.ipynb #80b4beba
 def _setting(default, doc): return field(default=default, metadata=dict(doc=doc))
 
 @dataclass(frozen=True)
@@ -87,11 +88,12 @@ class Recipe:
     id_weight:float = _setting(1., "weight of the identity loss, lambda_1 of eq. 15")
     metric_weight:float = _setting(1., "weight of the metric loss, lambda_2 of eq. 15")
     # optimizer and schedule
-    optimizer:str = _setting('sgd', "'sgd' with momentum .9, or 'adam'")
+    optimizer:str = _setting('sgd', "'sgd' with momentum .9, 'adam', or 'adamw'")
     lr:float = _setting(3.5e-5, "base learning rate")
     body_lr:float = _setting(1., "the backbone's rate as a share of the base rate; attention and head have the whole")
     layer_decay:float = _setting(1., "the rate of a layer of the backbone as a share of that of the layer above it")
-    wd:float = _setting(5e-4, "weight decay, added to the gradient, of norms and biases too")
+    wd:float = _setting(5e-4, "weight decay, added to the gradient ('adamw' takes it off the weights), of norms and "
+                              "biases too")
     warmup:float = _setting(0., "epochs of linear warm-up from a tenth of the base rate")
     warmup_iters:int = _setting(0,
                              "the warm-up in iterations, where a released configuration counts so; `warmup` is 0 then")
@@ -338,16 +340,16 @@ def callbacks(self:Recipe)->list:
                   GradientClip(self.clip) if self.clip else None,
                   EMA(self.ema) if self.ema else None).filter())
 
-# %% ../../nbs/train/05_recipes.ipynb #ea61a2bf
+# %% ../../nbs/train/05_recipes.ipynb #3057836e
 _fused_optimizers = dict(sgd=partial(torch.optim.SGD, momentum=.9, fused=True),
-                         adam=partial(torch.optim.Adam, fused=True))
+                         adam=partial(torch.optim.Adam, fused=True), adamw=partial(torch.optim.AdamW, fused=True))
 
-# %% ../../nbs/train/05_recipes.ipynb #6cb3b73c
+# %% ../../nbs/train/05_recipes.ipynb #1933f8e1
 @patch
 def opt_func(self:Recipe,
     fused:bool=False # PyTorch's own, which steps all parameters in one kernel; the same numbers but for rounding
 ):
-    "The optimizer: SGD with momentum .9 or Adam, as PyTorch defines them; raises `ReIDError` for an unknown one."
+    "The optimizer: SGD with momentum .9, Adam or AdamW, as PyTorch defines them; raises `ReIDError` for an unknown one."
     if fused: return partial(OptimWrapper, opt=self._named('optimizer', _fused_optimizers))
     return self._named('optimizer', _optimizers)
 
