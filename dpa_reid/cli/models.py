@@ -231,7 +231,7 @@ attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),
 recipes = {r.name: r for r in (default_recipe, few_recipe, scratch_recipe, veri_uav_recipe, veri_uav_released_recipe,
                                vru_recipe, vru_released_recipe)}
 
-# %% ../../nbs/cli/03_models.ipynb #e72dc421
+# %% ../../nbs/cli/03_models.ipynb #1e373477
 def _stage_numbers(text):
     "The stages in `text`, such as '3,4'; a `ReIDError` where they are not numbers."
     try: return tuple(int(s) for s in text.split(','))
@@ -242,11 +242,8 @@ def _own_recipe(name, **settings):
     "The recipe called `name`, or that recipe, with the settings that were given in place of its own."
     _check_options(**{k: settings.get(k) for k in ('epochs', 'size', 'P', 'K')})
     _check_options(0, warmup=settings.get('warmup'), freeze=settings.get('freeze'))
-    given = {k: v for k, v in settings.items() if v is not None}
-    # in place of a recipe's iterations
-    in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
     recipe = name if isinstance(name, Recipe) else lookup(name, recipes, 'recipe')
-    return recipe.replace(**in_epochs, **given)
+    return recipe.override(**settings)
 
 def _system(model, attention, module, stages):
     "The system that --model names, None without it; raises `ReIDError` where parts of the paper's network are asked for too."

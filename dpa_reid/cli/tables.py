@@ -25,12 +25,11 @@ from ..study.probes import *
 from .data import *
 from .models import _own_recipe, _start_from
 
-# %% ../../nbs/cli/04_tables.ipynb #ee0761b9
+# %% ../../nbs/cli/04_tables.ipynb #28211ee5
 def _pick_tables(text, rec=default_recipe, arch=None, test=None, **settings):
     "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`; those of systems with what is set for all recipes."
-    given = {k: v for k, v in settings.items() if v is not None}
     vru = f'2 {test}' if test in ('medium', 'big') else '2 small'
-    tables = {'1': rival_table('1', rec, arch, **given), '2': rival_table(vru, rec, arch, **given), **paper_tables}
+    tables = {'1': rival_table('1', rec, arch, **settings), '2': rival_table(vru, rec, arch, **settings), **paper_tables}
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
     return {n: lookup(n, tables, 'table') for n in names}
 

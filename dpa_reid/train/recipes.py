@@ -195,6 +195,16 @@ def replace(self:Recipe,
     "The recipe with some settings changed; raises `TypeError` for a setting that a recipe does not have."
     return dataclasses.replace(self, **settings)
 
+# %% ../../nbs/train/05_recipes.ipynb #7ffd9b20
+@patch
+def override(self:Recipe,
+    **settings # new values; None for the recipe's own
+)->Recipe:
+    "As `replace`, with `warmup` and `freeze` in place of lengths that the recipe has in iterations."
+    given = {k: v for k, v in settings.items() if v is not None}
+    in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
+    return self.replace(**in_epochs | given)
+
 # %% ../../nbs/train/05_recipes.ipynb #9f0ae555
 def spec_text(
     spec # what `to_spec` gives
