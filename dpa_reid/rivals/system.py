@@ -19,14 +19,14 @@ from ..train.recipes import *
 from ..train.learner import *
 from ..train.embed import Embedder
 
-# %% ../../nbs/rivals/01_system.ipynb #45215ddc
+# %% ../../nbs/rivals/01_system.ipynb #d7a7a54d
 @dataclass(frozen=True)
 class System:
     "All that sets one system apart from the others."
     name:str # as commands know it
     title:str # as tables print it
     # `(n_ids, arch, pretrained, weights) -> ReIDNet`; without `arch` where the network has no body of timm's, and with
-    # `size` where it is made for images of one size, which is then the recipe's
+    # `size` or `recipe` where its parts depend on these
     net:Callable
     recipe:Recipe # its source's, as far as that is known
     loss:Callable=None # `recipe -> loss`; None for the recipe's own
@@ -78,7 +78,17 @@ def dls(self:System,
     if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
 
-# %% ../../nbs/rivals/01_system.ipynb #83de2e97
+# %% ../../nbs/rivals/01_system.ipynb #b325ce00
+@patch
+def _check_parts(self:System, arch, recipe, takes):
+    "Raises `ReIDError` for an architecture where the system has its own, and a recipe for another classifier than its network's."
+    if arch and not self.arch:
+        raise ReIDError(f"{self.title} has a body of its own, so arch={arch!r} has no place in it. Leave it out.")
+    wanted, own = (r.head()['classifier'] for r in (recipe, self.recipe))
+    if wanted is own or 'recipe' in takes: return
+    raise ReIDError(f"Recipe {recipe.name!r} trains a {wanted.__name__}, and the network of {self.title} has a "
+                    f"{own.__name__}. Choose a recipe with id_loss={self.recipe.id_loss!r}.")
+
 @patch
 @delegates(learner_for)
 def learner(self:System,
@@ -91,9 +101,10 @@ def learner(self:System,
 ):
     "A `Learner` that trains the system; raises `DataError` as `check` does."
     self.check(dls.train_ds.items.assign(split='train'))
-    recipe, arch = ifnone(recipe, self.recipe), ifnone(arch, self.arch)
-    options = dict(arch=arch) if self.arch else {}
-    if 'size' in inspect.signature(self.net).parameters: options['size'] = recipe.size
+    recipe, takes = ifnone(recipe, self.recipe), inspect.signature(self.net).parameters
+    self._check_parts(arch, recipe, takes)
+    options = dict(arch=ifnone(arch, self.arch)) if self.arch else {}
+    options |= {k: v for k, v in dict(size=recipe.size, recipe=recipe).items() if k in takes}
     net = self.net(dls.c, pretrained=pretrained and not weights, weights=weights, **options)
     loss = self.loss(recipe) if self.loss else None
     return learner_for(dls, net, recipe, pretrained, weights, loss_func=loss, **kwargs)

@@ -26,10 +26,10 @@ from .scan import scan_system
 from .gasnet import gasnet_system
 from .modern import modern_systems
 
-# %% ../../nbs/rivals/50_systems.ipynb #2b001bfd
-def _dpa(n_ids, arch, pretrained=True, weights=None, attention=DpA)->ReIDNet:
-    "The network of the paper's Fig. 2, or without its attention."
-    return reid_net(arch, n_ids, attention, pretrained=pretrained, weights=weights, **veri_uav_recipe.head())
+# %% ../../nbs/rivals/50_systems.ipynb #08d8ca40
+def _dpa(n_ids, arch, pretrained=True, weights=None, attention=DpA, recipe=veri_uav_recipe)->ReIDNet:
+    "The network of the paper's Fig. 2, or without its attention, with the head that the recipe asks for."
+    return reid_net(arch, n_ids, attention, pretrained=pretrained, weights=weights, **recipe.head())
 
 dpa_system = System('dpa', 'DpA', _dpa, veri_uav_recipe, source='Guo et al. 2024',
                     paper={'1': (81.74, 96.59, 98.48, 99.4), '2 small': (98.83, 98.07, 99.70, None),
