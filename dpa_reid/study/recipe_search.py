@@ -37,11 +37,12 @@ def search_factors(
         'mean pooling': dict(gem_p=1., gem_learnable=False),
         'half the batch': dict(P=recipe.P//2)}
 
-# %% ../../nbs/study/08_recipe_search.ipynb #168a8ae6
+# %% ../../nbs/study/08_recipe_search.ipynb #701f09fe
 _first_row = (1, 1, -1, 1, 1, 1, -1, -1, -1, 1, -1)
 
 def screening_design(
-    folded:bool=False # all signs reversed, which frees the effects from interactions of two factors when both halves are run
+    # all signs reversed; with both halves the effects are free of interactions of two factors
+    folded:bool=False
 )->np.ndarray: # (12, 11), 1 for high and -1 for low
     "The design of Plackett and Burman (1946) for eleven factors."
     design = np.array([np.roll(_first_row, k) for k in range(11)] + [[-1]*11])
