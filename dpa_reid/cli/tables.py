@@ -25,11 +25,12 @@ from ..study.probes import *
 from .data import *
 from .models import _own_recipe, _start_from
 
-# %% ../../nbs/cli/04_tables.ipynb #28211ee5
+# %% ../../nbs/cli/04_tables.ipynb #436c1903
 def _pick_tables(text, rec=default_recipe, arch=None, test=None, **settings):
     "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`; those of systems with what is set for all recipes."
     vru = f'2 {test}' if test in ('medium', 'big') else '2 small'
-    tables = {'1': rival_table('1', rec, arch, **settings), '2': rival_table(vru, rec, arch, **settings), **paper_tables}
+    of_systems = {k: rival_table(name, rec, arch, **settings) for k, name in (('1', '1'), ('2', vru))}
+    tables = of_systems | paper_tables
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
     return {n: lookup(n, tables, 'table') for n in names}
 

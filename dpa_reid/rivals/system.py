@@ -78,10 +78,10 @@ def dls(self:System,
     if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
 
-# %% ../../nbs/rivals/01_system.ipynb #b325ce00
+# %% ../../nbs/rivals/01_system.ipynb #cce30b05
 @patch
 def _check_parts(self:System, arch, recipe, takes):
-    "Raises `ReIDError` for an architecture where the system has its own, and a recipe for another classifier than its network's."
+    "Raises `ReIDError` for an architecture where the system has its own, and for a recipe of another classifier."
     if arch and not self.arch:
         raise ReIDError(f"{self.title} has a body of its own, so arch={arch!r} has no place in it. Leave it out.")
     wanted, own = (r.head()['classifier'] for r in (recipe, self.recipe))
