@@ -158,6 +158,15 @@ def check_docstrings():
     return bad
 
 
+def check_scripts():
+    "The scripts beside the results find what they import."
+    bad = []
+    for path in sorted((nbs/'results').rglob('*.py')):
+        code, out = tool('python', '-c', f'import runpy; runpy.run_path({str(path)!r}, run_name="imported")', OMP_NUM_THREADS='1')
+        if code: bad.append(f'{path.relative_to(root)}: {out.strip()[-500:]}')
+    return bad
+
+
 def check_fuzz(n=200):
     "Damaged and hostile inputs are read or refused in order: the first few of `.ci/fuzz.py`."
     code, out = tool('python', root/'.ci'/'fuzz.py', '--n', n, '--workers', 1, OMP_NUM_THREADS='1')
@@ -243,8 +252,8 @@ def all_jobs(only, flags):
     "The checks of the house and the notebooks whose path contains `only`; the checks are left out where that is given."
     known = expected_seconds()
     job = lambda title, f, *args: Job(title, f, args, known.get(title, 1e3))
-    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_fuzz,
-              *style.checks, *pages.checks)
+    checks = (check_generated, check_readme, check_evaluated, check_outputs, check_floors, check_docstrings, check_scripts,
+              check_fuzz, *style.checks, *pages.checks)
     return ([] if only else [job(c.__doc__.rstrip('.'), c) for c in checks]) + \
         [job(str(p.relative_to(root)), run_notebook, p, flags) for p in notebooks() if only in str(p.relative_to(nbs))]
 

@@ -25,12 +25,12 @@ from ..study.probes import *
 from .data import *
 from .models import _own_recipe, _start_from
 
-# %% ../../nbs/cli/04_tables.ipynb #436c1903
+# %% ../../nbs/cli/04_tables.ipynb #21c697a2
 def _pick_tables(text, rec=default_recipe, arch=None, test=None, **settings):
     "The tables named in `text`, such as '3,4' or 'all': name -> `AblationTable`; those of systems with what is set for all recipes."
     vru = f'2 {test}' if test in ('medium', 'big') else '2 small'
-    of_systems = {k: rival_table(name, rec, arch, **settings) for k, name in (('1', '1'), ('2', vru))}
-    tables = of_systems | paper_tables
+    names = {'1': '1', '2': vru, 'modern': 'modern'}
+    tables = {k: rival_table(n, rec, arch, **settings) for k, n in names.items()} | paper_tables
     names = list(paper_tables) if text == 'all' else [t.strip() for t in text.split(',')]
     return {n: lookup(n, tables, 'table') for n in names}
 
@@ -63,17 +63,18 @@ def _print_tables(study, chosen, seeds, figures):
         print(f'\n{result}')
         if figures: write_figures(study, table, seeds, name)
 
-# %% ../../nbs/cli/04_tables.ipynb #d8199aa5
+# %% ../../nbs/cli/04_tables.ipynb #18172aa5
 @command
 def dpa_tables(
-    # 1 or 2 (systems, each with a recipe of its own), 3, 4, 5, 6 (losses at 2 x 16), 6b (at 16 x 4), parts or start;
-    # several with commas between them; or all, which is those from 3 on
+    # 1, 2 or modern (systems, each with a recipe of its own), 3, 4, 5, 6 (losses at 2 x 16), 6b (at 16 x 4), parts or
+    # start; several with commas between them; or all, which is those from 3 on
     table:str='3',
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/tables', # folder of runs and tables; the same command continues with what is there
     seeds:int=3, # trainings of each row
     arch:str=None, # a timm architecture with stages in place of resnet50.tv_in1k
     recipe:str='veri_uav', # of tables from 3 on: veri_uav, veri_uav_released, vru, vru_released, default, few or scratch
+    alike:bool=False, # train the systems of tables 1, 2 and modern by --recipe too, with the losses of each
     epochs:int=None, # in place of the recipe's
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs, in place of the recipe's
@@ -83,7 +84,8 @@ def dpa_tables(
     # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot or held_out: how networks are scored
     protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
-    # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, or from a model folder
+    # start from downloaded ImageNet weights, from random ones ('none'), from a local file of weights, from a model folder,
+    # or from a folder with a model folder for each architecture
     init:str='imagenet',
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
@@ -97,7 +99,7 @@ def dpa_tables(
     _check_options(0, workers=workers)
     given, images = dict(epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
     rec = _own_recipe(recipe, **given)
-    chosen = _pick_tables(table, rec, arch, test, **given)
+    chosen = _pick_tables(table, rec, arch, test, alike=alike, **given)
     study = Study(out, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(init), load_image=images.load_image,
                   protocol=pick_protocol(protocol, images)[0],
                   checksum=images.checksum(), workers=loader_workers(workers), compile=compile)

@@ -36,23 +36,23 @@ def _system(recipe, title, source, arch='resnet50.tv_in1k', **options):
     "The `System` of a recipe whose network is `reid_net` with `options`."
     return System(recipe.name, title, partial(_with_head, recipe=recipe, **options), recipe, arch=arch, source=source)
 
-# %% ../../nbs/rivals/21_modern.ipynb #e2409e2e
+# %% ../../nbs/rivals/21_modern.ipynb #3107c280
 bot_r50_ibn_recipe = Recipe('bot_r50_ibn', P=32, K=4, cams_first=False, flip=.5, pad=10, erase=.5, gem_learnable=False,
     weighted_mining=True, optimizer='adam', lr=3.5e-4, warmup_iters=2000, steps_at=(30, 50))
-bot_r50_ibn_system = _system(bot_r50_ibn_recipe, 'BoT, ResNet-50-IBN', 'He et al. 2020', ibn=True)
+bot_r50_ibn_system = _system(bot_r50_ibn_recipe, 'BoT-IBN, ResNet-50', 'He et al. 2020', ibn=True)
 
-# %% ../../nbs/rivals/21_modern.ipynb #1431393c
+# %% ../../nbs/rivals/21_modern.ipynb #701b1af1
 sbs_r50_ibn_recipe = Recipe('sbs_r50_ibn', P=4, K=16, cams_first=False, autoaug=.1, flip=.5, pad=10, erase=.5,
     id_loss='circle_softmax', metric_on='emb', lr=.01, warmup_iters=3000, freeze_iters=3000, cosine_delay=30,
     cosine_final=7.7e-3)
-sbs_r50_ibn_system = _system(sbs_r50_ibn_recipe, 'SBS, ResNet-50-IBN', 'He et al. 2020', ibn=True, attention=NonLocal,
+sbs_r50_ibn_system = _system(sbs_r50_ibn_recipe, 'SBS-IBN, ResNet-50', 'He et al. 2020', ibn=True, attention=NonLocal,
                              stages=(3, 4))
 
-# %% ../../nbs/rivals/21_modern.ipynb #604b08b0
+# %% ../../nbs/rivals/21_modern.ipynb #6c065acd
 adasp_r50_ibn_recipe = Recipe('adasp_r50_ibn', P=16, K=8, autoaug=.1, flip=.5, pad=10, erase=.5, metric_loss='adasp',
     metric_on='emb', metric_weight=.5, optimizer='adam', lr=3.5e-4, warmup_iters=1500, freeze_iters=1500,
     cosine_delay=30, cosine_final=2e-3)
-adasp_r50_ibn_system = _system(adasp_r50_ibn_recipe, 'AdaSP, ResNet-50-IBN', 'Zhou et al. 2023', ibn=True)
+adasp_r50_ibn_system = _system(adasp_r50_ibn_recipe, 'AdaSP-IBN, ResNet-50', 'Zhou et al. 2023', ibn=True)
 
 # %% ../../nbs/rivals/21_modern.ipynb #c57f12e4
 clip_r50_recipe = Recipe('clip_r50', cams_first=False, flip=.5, pad=10, erase=.5, margin=.3, optimizer='adam', lr=3.5e-4,

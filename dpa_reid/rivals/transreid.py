@@ -160,8 +160,8 @@ def transreid_loss(
     own = recipe.loss()
     return TransReIDLoss(own.id_loss, own.metric_loss, own.weights, own.metric_on)
 
-# %% ../../nbs/rivals/20_transreid.ipynb #b61b0a3f
+# %% ../../nbs/rivals/20_transreid.ipynb #507cad0c
 transreid_recipe = Recipe('transreid_vit_b', cams_first=False, flip=.5, pad=10, erase=.5, smoothing=0., lr=.01, wd=1e-4,
                           warmup=5, cosine_final=.002, epochs=120)
-transreid_system = System('transreid_vit_b', 'TransReID', transreid, transreid_recipe, transreid_loss,
+transreid_system = System('transreid_vit_b', 'TransReID, ViT-B', transreid, transreid_recipe, transreid_loss,
                           arch='vit_base_patch16_224.orig_in21k_ft_in1k', source='He et al. 2021')

@@ -31,9 +31,10 @@ from ..train.evaluate import *
 from ..train.run import *
 from .rows import *
 
-# %% ../../nbs/study/04_ablation.ipynb #df3e860e
+# %% ../../nbs/study/04_ablation.ipynb #edae0a35
 def _weights_checksum(path):
-    "The checksum of a file of weights or of a model folder; raises `ModelError` where there are none."
+    "The checksum of a file of weights or of a model folder; 'none' without one, `ModelError` where it is absent."
+    if path is None: return 'none'
     path = Path(path)/'weights.safetensors' if Path(path).is_dir() else Path(path)
     if not path.is_file(): raise ModelError(f"{path}: no such file of weights.")
     return file_digest(path)
@@ -45,7 +46,7 @@ def _code_checksum():
              *(p for n in ('layers', 'models', 'data', 'scores', 'train', 'rivals') for p in (root/n).rglob('*.py'))]
     return sha256_of(b''.join(p.read_bytes() for p in sorted(files)))[:12]
 
-# %% ../../nbs/study/04_ablation.ipynb #f3596825
+# %% ../../nbs/study/04_ablation.ipynb #a33f4e85
 @dataclass
 class Study:
     "What the runs of an ablation share, and the folder they are kept in."
@@ -54,7 +55,8 @@ class Study:
     recipe:Recipe=veri_uav_recipe # of every run, but for the lines a row changes
     arch:str='resnet50.tv_in1k' # a timm architecture with stages
     pretrained:bool=True # start from timm's ImageNet weights
-    weights:object=None # a local file or model folder to start from instead
+    # a local file or model folder to start from instead, or a folder with a model folder for each architecture
+    weights:object=None
     protocol:Protocol=cross_camera # how the networks are scored
     load_image:Callable=None # (path, size) -> byte tensor, such as `pack.load_image`; None reads files
     checksum:str=None # of the data; None computes it from labels and image files
@@ -67,7 +69,20 @@ class Study:
         # of the source as it is now, which may be edited while a study runs
         self.code = _code_checksum()
         self.init = 'timm' if self.pretrained else 'none'
-        if self.weights: self.init = _weights_checksum(self.weights)
+        if self.weights: self.init = _weights_checksum(self.start(self.arch)['weights'] or self.weights)
+
+# %% ../../nbs/study/04_ablation.ipynb #5dacf646
+@patch
+def start(self:Study,
+    arch # a timm architecture; None for a body that is not timm's
+)->dict: # `pretrained` and `weights`, as `reid_learner` takes them
+    "What a network of this study begins with."
+    if not self.weights: return dict(pretrained=self.pretrained, weights=None)
+    given = Path(self.weights)
+    if given.is_file() or (given/'weights.safetensors').is_file():
+        return dict(pretrained=False, weights=self.weights if arch == self.arch else None)
+    own = given/str(arch)
+    return dict(pretrained=False, weights=own if own.is_dir() else None)
 
 # %% ../../nbs/study/04_ablation.ipynb #c4497d60
 @patch(as_prop=True)
@@ -81,7 +96,7 @@ def drawn(self:Study)->pd.DataFrame:
     "The manifest with the roles of the protocol's first repeat."
     return self.protocol.split(self.data).df
 
-# %% ../../nbs/study/04_ablation.ipynb #72b6962a
+# %% ../../nbs/study/04_ablation.ipynb #4799c6b7
 @patch
 # data, arch, init, protocol and, where junk is decided by another column than `camid`, junk
 def shared(self:Study)->dict:
@@ -94,7 +109,9 @@ def shared(self:Study)->dict:
 @patch
 def inputs(self:Study, row:AblationRow, seed:int)->dict:
     "Everything that decides what a run gives, as plain data."
-    return self.shared() | row.inputs(self.recipe) | dict(seed=seed)
+    own = row.system.arch if row.system else self.arch
+    others = {} if own == self.arch else dict(start=_weights_checksum(self.start(own)['weights']))
+    return self.shared() | row.inputs(self.recipe) | others | dict(seed=seed)
 
 # %% ../../nbs/study/04_ablation.ipynb #0f9740ba
 @patch
@@ -181,28 +198,28 @@ def read_rows(
     "A file of runs or queries with identities, labels and digests as they were written: '007' is not 7, and NA is a name."
     return pd.read_csv(csv, dtype=dict.fromkeys(('pid', 'label', 'digest'), str), keep_default_na=False)
 
-# %% ../../nbs/study/04_ablation.ipynb #cf8f0078
+# %% ../../nbs/study/04_ablation.ipynb #71cdcbb0
 @patch
 def _system_learner(self:Study, system, recipe, seed):
     "The `Learner` of a run of a system, before its first epoch."
-    starts = dict(pretrained=self.pretrained and not self.weights, weights=self.weights)
+    starts = self.start(system.arch)
     dls = system.dls(self.drawn, recipe, **starts, num_workers=self.workers, seed=seed,
                      load_image=self.load_image, junk=self.protocol.junk, verify=False)
     return system.learner(dls, recipe=recipe, **starts, junk=self.protocol.junk)
 
-# %% ../../nbs/study/04_ablation.ipynb #8d5be0d0
+# %% ../../nbs/study/04_ablation.ipynb #172ce22a
 @patch
 def _learner(self:Study, row, seed):
     "The `Learner` of a run, before its first epoch."
     recipe = row.full_recipe(self.recipe)
-    # weights come with a normalization of their own
-    arch = self.arch if self.pretrained or self.weights else None
     if row.system: return self._system_learner(row.system, recipe, seed)
-    dls = recipe.dls(self.drawn, arch=arch, weights=self.weights, num_workers=self.workers, seed=seed,
-                     load_image=self.load_image,
-                     junk=self.protocol.junk, verify=False)
-    return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, weights=self.weights,
-                        pretrained=self.pretrained and not self.weights, junk=self.protocol.junk)
+    starts = self.start(self.arch)
+    # weights come with a normalization of their own
+    arch = self.arch if any(starts.values()) else None
+    dls = recipe.dls(self.drawn, arch=arch, weights=starts['weights'], num_workers=self.workers, seed=seed,
+                     load_image=self.load_image, junk=self.protocol.junk, verify=False)
+    return reid_learner(dls, self.arch, attention=row.attention, recipe=recipe, stages=row.stages, **starts,
+                        junk=self.protocol.junk)
 
 def _sweep(folder):
     "Delete half-written files that a process left which was killed."

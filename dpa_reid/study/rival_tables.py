@@ -5,36 +5,57 @@
 # %% auto #0
 __all__ = ['rival_table']
 
-# %% ../../nbs/study/09_rival_tables.ipynb #3d283ba8
+# %% ../../nbs/study/09_rival_tables.ipynb #f695ddf4
 from dataclasses import replace
 import pandas as pd
 from ..core import *
 from ..train.recipes import *
+from ..rivals.modern import modern_systems
 from ..rivals.systems import *
 from .rows import *
 
-# %% ../../nbs/study/09_rival_tables.ipynb #877e123f
+# %% ../../nbs/study/09_rival_tables.ipynb #e781f739
 _captions = {'1': "Table 1: systems on VeRi-UAV. The paper mixes two protocols here: its rows marked * are copied from an "
                 "earlier paper and level off at a Rank-10 near 90%",
              **{f'2 {test}': f'Table 2: systems on VRU, {test} test set. The numbers of the paper are for one gallery that '
-                             'was drawn at random' for test in ('small', 'medium', 'big')}}
+                             'was drawn at random' for test in ('small', 'medium', 'big')},
+             'modern': "Systems of today, which the paper does not compare with"}
 # rows of Table 1 that the paper trained itself, by their Rank-10
 _own_rows = 'dpa', 'baseline', 'cross_entropy', 'cross_entropy_circle'
 
+# what stands beside a ResNet-18 or ResNet-34
+_small = dict(resnest50d='resnest14d', vit_base_patch16_224='vit_tiny_patch16_224', convnext_base='convnext_atto')
+
+def _body_beside(own, arch):
+    "The architecture in place of a system's own, where the ResNets are replaced by `arch`."
+    if own.startswith('resnet50'): return arch
+    return _small.get(own, own) if arch.startswith(('resnet18', 'resnet34')) else own
+
 def _own_arch(system, arch):
-    "The system, on another architecture if it is one of those that begin with a ResNet-50."
-    shares = arch and system.arch and system.arch.startswith('resnet50.')
-    return replace(system, arch=arch) if shares else system
+    "The system on `arch` if it begins with a ResNet-50; on a small body of its own kind if `arch` is a small ResNet."
+    if not arch or not system.arch: return system
+    own = system.arch.partition('.')[0]
+    new = _body_beside(own, arch)
+    if new == own: return system
+    what, _, body = system.title.partition(', ')
+    return replace(system, arch=new, title=f'{what}, {new}' if body else system.title)
+
+def _chosen(name, arch):
+    "The systems of a table, without DpA and its baseline."
+    # on another body, and so without CLIP's weights, nothing is left of that system
+    if name == 'modern': return [s for s in modern_systems if not arch or s.name != 'clip_r50']
+    return [s for s in systems.values() if name in s.paper and s.name not in ('baseline', 'dpa')]
 
 def rival_table(
-    name:str, # '1', '2 small', '2 medium' or '2 big'
+    name:str, # '1', '2 small', '2 medium', '2 big' or 'modern'
     recipe:Recipe, # the study's, of which each row's recipe is a change
     arch:str=None, # a timm architecture in place of ResNet-50
+    alike:bool=False, # train all rows as `recipe` says, with the losses of each system
     **settings # of every recipe, such as `epochs=5` and `size=128`
 )->AblationTable:
     "The systems of one of the paper's tables, the baseline of Table 3 and the paper's own network last, as rows of a study."
-    chosen = [s for s in systems.values() if name in s.paper and s.name not in ('baseline', 'dpa')]
-    chosen += [replace(systems[n], recipe=veri_uav_recipe if name == '1' else vru_recipe) for n in ('baseline', 'dpa')]
-    rows = [AblationRow.of_system(_own_arch(s, arch), recipe, name, **settings) for s in chosen]
+    last = vru_recipe if name.startswith('2') else veri_uav_recipe
+    chosen = _chosen(name, arch) + [replace(systems[n], recipe=last) for n in ('baseline', 'dpa')]
+    rows = [AblationRow.of_system(_own_arch(s, arch), recipe, name, alike, **settings) for s in chosen]
     if name == '1': rows = [r if r.system.name in _own_rows else replace(r, name=f'{r.name} *') for r in rows]
     return AblationTable(_captions[name], tuple(rows), against='DpA')

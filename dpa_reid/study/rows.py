@@ -109,17 +109,19 @@ def digest(self:AblationRow,
     try: return sha256_of(self.inputs(recipe))[:12]
     except ReIDError as e: raise ReIDError(f"Row {self.name!r}: {e}") from None
 
-# %% ../../nbs/study/02_rows.ipynb #fb4c45cd
+# %% ../../nbs/study/02_rows.ipynb #82cac3a4
 @patch(cls_method=True)
 def of_system(cls:AblationRow,
     system, # a `System`
     recipe:Recipe, # the study's
     table:str='1', # whose printed numbers the row shows: '1', '2 small', '2 medium' or '2 big'
-    **settings # in place of those of the system's recipe, such as `epochs=5`, as `Recipe.override` takes them
+    alike:bool=False, # train it as the study's recipe says, and take the losses alone from the system's
+    **settings # in place of those of the recipe, such as `epochs=5`, as `Recipe.override` takes them
 ):
-    "The row that trains a system by its own recipe."
-    own, names = system.recipe.override(**settings), [f.name for f in fields(Recipe)[1:]]
+    "The row that trains a system, by its own recipe if not `alike`."
+    own = recipe.with_losses(system.recipe) if alike else system.recipe
+    own, names = own.override(**settings), [f.name for f in fields(Recipe)[1:]]
     changed = {k: getattr(own, k) for k in names if getattr(own, k) != getattr(recipe, k)}
     paper = system.paper.get(table, (None,)*3)[:3]
     paper = tuple(float('nan') if v is None else v for v in (*paper, None))
-    return cls(system.title, recipe=changed, paper=paper, system=system)
+    return cls(system.label, recipe=changed, paper=paper, system=system)

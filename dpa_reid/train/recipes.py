@@ -261,6 +261,18 @@ few_recipe = default_recipe.replace(name='few', P=8, K=2, warmup=2, epochs=20)
 scratch_recipe = Recipe('scratch', size=128, P=16, K=4, flip=.5, pad=8, erase=.25, margin=.3, optimizer='adam', lr=1e-3,
     wd=1e-4, warmup=1, epochs=25)
 
+# %% ../../nbs/train/05_recipes.ipynb #b2e6199b
+_loss_settings = ('gem_p', 'gem_learnable', 'ceil_pool', 'id_loss', 'id_scale', 'id_margin', 'class_means',
+                  'smoothing', 'smoothing_form', 'metric_loss', 'weighted_mining', 'margin', 'metric_on', 'id_weight',
+                  'metric_weight')
+
+@patch
+def with_losses(self:Recipe,
+    other:Recipe # whose pooling, classifier and losses are taken
+)->Recipe:
+    "This recipe's batches and schedule with the pooling, the classifier and the losses of another."
+    return self.replace(**{k: getattr(other, k) for k in _loss_settings})
+
 # %% ../../nbs/train/05_recipes.ipynb #661cb8b5
 @patch
 def iterations(self:Recipe,
