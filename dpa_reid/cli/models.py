@@ -9,8 +9,9 @@ __all__ = ['attentions', 'recipes', 'comparison_table', 'dpa_eval', 'dpa_train']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #7c099148
+# %% ../../nbs/cli/03_models.ipynb #2f6813d0
 import json, sys, time
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 import numpy as np, torch
@@ -231,7 +232,7 @@ attentions = dict(dpa=DpA, dpa_identity=partial(DpA, init='identity'),
 recipes = {r.name: r for r in (default_recipe, few_recipe, scratch_recipe, veri_uav_recipe, veri_uav_released_recipe,
                                vru_recipe, vru_released_recipe)}
 
-# %% ../../nbs/cli/03_models.ipynb #1e373477
+# %% ../../nbs/cli/03_models.ipynb #91ddb25a
 def _stage_numbers(text):
     "The stages in `text`, such as '3,4'; a `ReIDError` where they are not numbers."
     try: return tuple(int(s) for s in text.split(','))
@@ -245,10 +246,17 @@ def _own_recipe(name, **settings):
     recipe = name if isinstance(name, Recipe) else lookup(name, recipes, 'recipe')
     return recipe.override(**settings)
 
-def _system(model, attention, module, stages):
+def _recipe_settings(text, given):
+    "Settings of `--set`; raises `ReIDError` for those that have an option of their own."
+    names = [f.name for f in fields(Recipe) if f.name not in ('name', *given)]
+    return parse_settings('--set', text, names)
+
+_net_options = 'last_stride', 'tokens', 'img_size', 'patch_stride', 'ibn'
+
+def _system(model, attention, module, stages, net):
     "The system that --model names, None without it; raises `ReIDError` where parts of the paper's network are asked for too."
     if model is None: return None
-    others = dict(attention=attention != 'dpa', module=module, stages=stages != '4')
+    others = dict(attention=attention != 'dpa', module=module, stages=stages != '4', net=net)
     if given := [f'--{k}' for k, v in others.items() if v]:
         raise ReIDError(f"--model {model}: is a network of its own, without room for {first_few(given)}. Leave out the "
                         "one or the other.")
@@ -281,7 +289,7 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #bbf86832
+# %% ../../nbs/cli/03_models.ipynb #5901ffc1
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -304,6 +312,8 @@ def dpa_train(
     size:int=None, # in place of the recipe's
     p:int=None, # identities per batch, in place of the recipe's
     k:int=None, # images per identity, in place of the recipe's
+    set:str=None, # any other settings of the recipe, such as 'ema=.999 clip=5 id_loss=arcface'
+    net:str=None, # options of the network: last_stride, tokens, img_size, patch_stride, ibn; such as 'ibn=true'
     # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold
     protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
@@ -321,15 +331,17 @@ def dpa_train(
     if model == 'list': return print('\n'.join(map(system_line, systems.values())))
     _check_options(0, workers=workers)
     _check_options(eval_every=eval_every)
-    system = _system(model, attention, module, stages)
-    rec, at = _own_recipe(recipe or (system.recipe if system else 'default'), epochs=epochs, lr=lr, warmup=warmup,
-                          freeze=freeze, size=size, P=p, K=k), _stage_numbers(stages)
+    system, options = _system(model, attention, module, stages, net), parse_settings('--net', net, _net_options)
+    given = dict(epochs=epochs, lr=lr, warmup=warmup, freeze=freeze, size=size, P=p, K=k)
+    rec = _own_recipe(recipe or (system.recipe if system else 'default'), **given, **_recipe_settings(set, given))
+    at = _stage_numbers(stages)
     att, images = import_object(module) if module else lookup(attention, attentions,
                                                               'attention'), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
     if system: system.check(images.df)
     arch = arch or (system.arch if system else _arch_for(init))
     what = dict(model=model) if system else dict(attention=module or attention, stages=stages)
+    if options: what['net'] = options
     settings = dict(data=images.checksum(junk=rule.junk), arch=arch, **what, init=init, seed=seed,
                     protocol=rule.describe(), **rec.to_dict())
     # what cannot be scored is refused before anything is written
@@ -339,7 +351,8 @@ def dpa_train(
     is_folds = isinstance(rule.rule, KFold)
     train = cross_validate if is_folds else train_run
     result = train(run, images, arch, att, rec, rule, stages=at, **_start_from(init), seed=seed, workers=workers,
-                   bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6), system=system)
+                   bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6), system=system,
+                   net_options=options)
     print()
     _print_result(result, why)
     if result.start: _print_comparison(result, result.start)

@@ -24,8 +24,9 @@ from ..train.run import *
 from ..insight.ranking_lists import *
 from ..insight.report import *
 
-# %% ../../nbs/use/01_training.ipynb #3c67bfa9
-def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers, system):
+# %% ../../nbs/use/01_training.ipynb #6c3d46b0
+def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers, system,
+                 net_options):
     "Loaders and `Learner` of a run; `df` is the manifest with the roles of the protocol's first repeat."
     options = dict(num_workers=workers, seed=seed, load_image=images.load_image, junk=protocol.junk, verify=False)
     if system:
@@ -34,7 +35,7 @@ def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrain
     starts = dict(arch=arch, weights=weights) if pretrained or weights else {}
     dls = recipe.dls(df, **starts, **options)
     return reid_learner(dls, arch, attention=attention, recipe=recipe, stages=stages, pretrained=pretrained,
-                        weights=weights, junk=protocol.junk)
+                        weights=weights, junk=protocol.junk, **net_options or {})
 
 # %% ../../nbs/use/01_training.ipynb #619f1ea2
 def _train(run, learn, eval_every, bar):
@@ -85,7 +86,7 @@ def start_record(
     scores = {m: float(v) for m, v in result.start.table.mean().items() if m in comparison.table.index}
     return dict(scores=scores, comparison=comparison.to_dict())
 
-# %% ../../nbs/use/01_training.ipynb #0421337e
+# %% ../../nbs/use/01_training.ipynb #3dc8f3ca
 def train_run(
     run:Run, # where it is kept; it has begun
     images:Images, # what the network is trained and scored on
@@ -101,7 +102,8 @@ def train_run(
     bar:bool=False, # show bars
     keep:bool=False, # keep the checkpoint of the finished run
     eval_every:int=1, # epochs between two scorings
-    system=None # a `System` in place of `attention` and `stages`, such as a rival; `arch` may then be None
+    system=None, # a `System` in place of `attention` and `stages`, such as a rival; `arch` may then be None
+    net_options:dict=None # further options of `reid_learner` for the network, such as `dict(ibn=True)`
 )->Evaluation: # with `start`, the evaluation of the untrained backbone; None for what is fitted without gradients
     "Trains, from the last epoch of an interrupted run, and not at all where it is finished; writes the model folder, scores and pictures there. Raises as what it calls."
     # long: a step of the story per line
@@ -109,7 +111,7 @@ def train_run(
     # decoded once, for training and scoring alike
     t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
     learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
-                         weights, seed, workers, system)
+                         weights, seed, workers, system, net_options)
     is_fitted = system is not None and system.fits
     plan = f'{len(learn.dls.train_ds):,} training images, to which {system.title} is fitted' if is_fitted else plan_line(learn)
     print(input_line(learn.model), plan, sep='\n', flush=True)
