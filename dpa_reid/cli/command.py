@@ -103,7 +103,7 @@ def is_interactive()->bool:
     "Whether the output goes to a terminal, so that progress bars make sense; in a log they would be noise."
     return sys.stdout.isatty()
 
-# %% ../../nbs/cli/01_command.ipynb #a5786ea3
+# %% ../../nbs/cli/01_command.ipynb #9d0eeb36
 def _value(text):
     "What the text of a setting means: a number or several with commas, true, false, none, or the text itself."
     known = dict(true=True, false=False, none=None)
@@ -120,7 +120,8 @@ def parse_settings(
     pairs = [part.partition('=')[::2] for part in (text or '').split()]
     for name, value in pairs:
         lookup(name, dict.fromkeys(known), f'{option} setting')
-        if not value: raise ReIDError(f"{option} {text!r}: {name} has no value. Write NAME=VALUE, with spaces between them.")
+        if value: continue
+        raise ReIDError(f"{option} {text!r}: {name} has no value. Write NAME=VALUE, with spaces between them.")
     return {name: _value(value) for name, value in pairs}
 
 # %% ../../nbs/cli/01_command.ipynb #26d97b6e

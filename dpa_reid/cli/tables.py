@@ -23,7 +23,7 @@ from ..study.ablation import *
 from ..study.results import *
 from ..study.probes import *
 from .data import *
-from .models import _own_recipe, _start_from
+from .choices import _own_recipe, _start_from
 
 # %% ../../nbs/cli/04_tables.ipynb #21c697a2
 def _pick_tables(text, rec=default_recipe, arch=None, test=None, **settings):
