@@ -16,6 +16,6 @@ setup(
     packages=find_packages(include=['dpa_reid', 'dpa_reid.*']), package_data={'dpa_reid': ['networks/*/*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={extra: cfg[f'{extra}_requirements'].split() for extra in ('weights', 'classic', 'dev')},
+    extras_require={k.removesuffix('_requirements'): v.split() for k, v in cfg.items() if k.endswith('_requirements')},
     entry_points={'console_scripts': cfg['console_scripts'].split()}, zip_safe=False,
 )

@@ -37,4 +37,4 @@ class EuclideanAnchor(nn.Module):
             self.watch(x)
             return x
         y = x.float() - self.mean
-        return torch.cat([y, (self.far*self.length).expand(len(y), 1)], 1)
+        return torch.cat([y, (self.far*self.length).expand(y.shape[0], 1)], 1)

@@ -48,7 +48,7 @@ class NonLocalReleased(nn.Module):
         self.z = nn.Conv2d(nf//2, nf, 1, bias=False)
     def affinity(self, x):
         "What is collected with what weight, (B, HW/2, HW/2): columns sum to 1, rows do not."
-        t, p = (m(x).reshape(len(x), x.shape[1], -1) for m in (self.t, self.p))
+        t, p = (m(x).reshape(x.shape[0], x.shape[1], -1) for m in (self.t, self.p))
         return (t.transpose(1, 2) @ p).softmax(1)
     def forward(self, x):
         B, C, H, W = x.shape

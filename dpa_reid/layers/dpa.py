@@ -96,7 +96,7 @@ class SpA(_OBR):
 @patch
 def to_position_axis(self:SpA, *maps):
     "Maps (B, 1, H, W), each as an axis of places (B, h*w, 1, 1) at the size `hw`."
-    return [F.adaptive_avg_pool2d(m, self.hw).reshape(len(m), -1, 1, 1) for m in maps]
+    return [F.adaptive_avg_pool2d(m, self.hw).flatten(1)[..., None, None] for m in maps]
 
 @patch
 def first_descriptor(self:SpA, x):

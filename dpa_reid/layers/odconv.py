@@ -48,13 +48,17 @@ class ODAttention(nn.Module):
         return gate(self.channel_fc), gate(self.filter_fc), None if place is None else place.flatten(1), kernel
 
 # %% ../../nbs/layers/02_odconv.ipynb #dede58f7
+def _is_one(n):
+    "Whether `n` is 1; False for the number of images of a network that is being exported, which is a symbol for all."
+    return isinstance(n, int) and n == 1
+
 def _product(
     x, # (B, groups*n, H, W)
     w, # (1, m, n), or (B, m, n) for a matrix of its own for each sample
     groups
 ): # (B, m, H, W)
     "The matrix `w` times every place of `x`, group by group."
-    if len(w) == 1: return F.conv2d(x, w[0][..., None, None], groups=groups)
+    if _is_one(w.shape[0]): return F.conv2d(x, w[0][..., None, None], groups=groups)
     (B, m, n), (H, W) = w.shape, x.shape[2:]
     return (w.reshape(B*groups, -1, n) @ x.reshape(B*groups, n, H*W)).view(B, m, H, W)
 

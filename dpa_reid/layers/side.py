@@ -61,7 +61,7 @@ class SideInformation(nn.Module):
         return torch.einsum('bc,bv,cvd->bd', cam, view, self.table)
 
     def forward(self, x:Tensor):
-        v = self.vectors(_checked_codes(self, len(x)))
+        v = self.vectors(_checked_codes(self, x.shape[0]))
         return x + self.scale*v[:, None].to(x.dtype)
 
 def _checked_codes(side, n):
@@ -70,8 +70,8 @@ def _checked_codes(side, n):
         raise ModelError("side information: the network was not told the cameras of this batch. Train it with "
                          "`learner_for`, or call it within `side_given(net, side_codes(net, rows))`.")
     if side.codes is None: return torch.full((n, 2), -1, device=side.table.device)
-    if len(side.codes) != n:
-        raise ModelError(f"side information: the network was told the cameras of {len(side.codes)} images, and the "
+    if side.codes.shape[0] != n:
+        raise ModelError(f"side information: the network was told the cameras of {side.codes.shape[0]} images, and the "
                          f"batch has {n}.")
     return side.codes.to(side.table.device)
 

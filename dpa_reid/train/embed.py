@@ -25,6 +25,7 @@ from ..compute import *
 from ..layers.side import side_codes, side_given
 from ..models.net import *
 from ..models.folder import *
+from ..models.exported import *
 from ..data import augment
 from ..data.manifest import *
 from ..data.augment import *
@@ -83,7 +84,9 @@ def pair(self:Embeddings,
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
-        net:nn.Module=None, # images (B, 3, H, W) to embeddings (B, D) in evaluation; None for the library's own network
+        # images (B, 3, H, W) to embeddings (B, D) in evaluation; or an exported file, such as 'model.onnx'; None for the
+        # library's own network
+        net:nn.Module|str|Path=None,
         size=None, # side of the input in pixels, or height and width; None for what the network says, or 256
         mean=None, # of RGB in [0, 1] that the network was trained with; None for what the network says, or ImageNet's
         std=None, # deviation likewise
@@ -98,6 +101,8 @@ class Embedder:
         tta=None # views of an image whose embeddings are averaged, such as `flip_views`; None for the image alone
     ):
         if net is None: net, self.meta = load_net(default_model, default_device())
+        if isinstance(net, (str, Path)): net, name = load_exported(net), name or Path(net).stem
+        if isinstance(net, ExportedNet): self.meta = net.meta
         config = getattr(net, 'data_config', {})
         self.net, self.load_image, self.cache = net, load_image, EmbeddingCache(cache)
         self.size = tuple(int(s) for s in to_2tuple(size or tuple(config.get('input_size', (3, 256, 256))[1:])))

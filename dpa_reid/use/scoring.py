@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['seen_in_training', 'open_model', 'evaluate_model']
 
-# %% ../../nbs/use/02_scoring.ipynb #716c7452
+# %% ../../nbs/use/02_scoring.ipynb #6120498b
 from pathlib import Path
 import pandas as pd
 from ..core import *
 from ..models.folder import *
+from ..models.exported import *
 from ..data.protocol import *
 from ..data.images import *
 from ..train.learner import *
@@ -40,20 +41,34 @@ def _check_unseen(model, seen, rows, allow_seen):
                     "of other vehicles. "
                     "Score it on others, or pass --allow-seen, which marks the score.")
 
-# %% ../../nbs/use/02_scoring.ipynb #a7219042
+# %% ../../nbs/use/02_scoring.ipynb #e11c8cd1
+def _home(model):
+    "The folder in which embeddings and scores of a model are kept."
+    kind, _, name = str(model).partition(':')
+    if kind in ('timm', 'default'): return Path('models')/(name or 'default')
+    return Path(model).with_suffix('') if is_exported(model) else Path(model)
+
+def _check_parts(model, attention, pool):
+    "Raises `ReIDError` for parts that a model has already."
+    if pool: raise ReIDError(f"{model}: was trained with its own pooling; another one is for timm:ARCHITECTURE.")
+    if attention and is_exported(model):
+        raise ReIDError(f"{model}: an exported file holds its attention already. Leave yours out.")
+
+# %% ../../nbs/use/02_scoring.ipynb #a0b197d3
 def open_model(
-    model, # a model folder, 'default', or a timm architecture as 'timm:resnet50.tv_in1k'
+    # a model folder, 'default', a timm architecture as 'timm:resnet50.tv_in1k', or an exported file such as 'model.onnx'
+    model,
     attention=None, # your own attention, where the network was trained with it
     pool=None, # of a timm architecture: `() -> module`, feature map to vector
     **kwargs # for `Embedder`, such as `size`, `bs` and `num_workers`
 )->Embedder: # with its `home`, where embeddings and scores of it are kept
-    "The embedder that `model` names; raises `ModelError` as `Embedder.load` and `Embedder.untrained` do."
+    "The embedder that `model` names; raises `ModelError` as `Embedder.load`, `Embedder.untrained` and `load_exported` do."
     kind, _, arch = str(model).partition(':')
-    if kind != 'timm' and pool:
-        raise ReIDError(f"{model}: was trained with its own pooling; another one is for timm:ARCHITECTURE.")
-    home = Path(model) if kind not in ('timm', 'default') else Path('models')/(arch or 'default')
+    _check_parts(model, attention, None if kind == 'timm' else pool)
+    home = _home(model)
     kept = {'cache': home/'cache', 'name': home.name, **kwargs}
     if kind == 'timm': embedder = Embedder.untrained(arch, pool, **kept)
+    elif is_exported(model): embedder = Embedder(model, **kept)
     else: embedder = Embedder.load(default_model if kind == 'default' else model, attention, **kept)
     embedder.home = home
     return embedder
