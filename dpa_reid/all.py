@@ -79,6 +79,7 @@ from .use.training import *
 from .use.scoring import open_model, evaluate_model
 from .use.cross_validation import cross_validate
 from .use.vrai_submission import *
+from .use.gallery import *
 
 # %% ../nbs/cli/05_all.ipynb #b8900c6d
 __all__ = [n for n in globals() if not n.startswith('_')]
