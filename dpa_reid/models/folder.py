@@ -93,7 +93,7 @@ def save_net(
         js.write_text(json.dumps({**record, 'sha256': file_digest(ws)}, indent=1, default=_plain))
     return folder
 
-# %% ../../nbs/models/04_folder.ipynb #30a6aab0
+# %% ../../nbs/models/04_folder.ipynb #5d4df6d6
 def _is_count(o, top): return isinstance(o, int) and not isinstance(o, bool) and 1 <= o <= top
 def _is_text(o): return isinstance(o, str)
 def _is_pair(o): return isinstance(o, list) and len(o) == 2 and all(_is_count(v, 10_000) for v in o)
@@ -102,6 +102,7 @@ def _is_shape(o): return isinstance(o, list) and len(o) == 3 and o[0] == 3 and _
 def _is_small(o): return isinstance(o, (int, float)) and not isinstance(o, bool) and abs(o) < 1e3
 def _is_rgb(o): return isinstance(o, list) and len(o) == 3 and all(map(_is_small, o))
 def _is_std(o): return _is_rgb(o) and min(o) > 0
+def _is_threshold(o): return isinstance(o, dict) and _is_small(o.get('distance'))
 
 _kinds = dict(
     size=(_is_size, 'a number of pixels, or height and width'),
@@ -113,6 +114,8 @@ _kinds = dict(
     data_config=(lambda o: isinstance(o, dict), 'a table'),
     n_ids=(lambda o: _is_count(o, 10**8), 'a whole number of identities'),
     tokens=(lambda o: o in ('map', 'class', 'pool'), "'map', 'class' or 'pool'"),
+    threshold=(_is_threshold, 'a table with a distance'),
+    calibration=(lambda o: isinstance(o, dict), 'a table'),
     img_size=(_is_size, 'a number of pixels, or height and width'),
     patch_stride=(lambda o: _is_count(o, 1000), 'a number of pixels'),
     ibn=(lambda o: isinstance(o, bool), 'true or false'),
