@@ -3,15 +3,17 @@ are in no other set. Give their architectures, by default resnet18; models/start
 import sys
 from dpa_reid.all import *
 
-recipe = scratch_recipe.replace(size=64, epochs=30)
+recipe = scratch_recipe.replace(size=64)
 
 # a transformer learns positions for images of one size
 options = dict(vit_tiny_patch16_224=dict(img_size=64, patch_stride=12), convnext_atto=dict(last_stride=2))
 
 def start(arch):
     "Trains one network and writes its model folder."
-    dls = recipe.dls(read_manifest('data/start/labels.csv'))
-    learn = reid_learner(dls, arch, recipe=recipe, pretrained=False, **options.get(arch, {}))
+    # as long as the two cores allowed
+    how = recipe.replace(epochs=30 if arch == 'resnet18' else 10)
+    dls = how.dls(read_manifest('data/start/labels.csv'))
+    learn = reid_learner(dls, arch, recipe=how, pretrained=False, **options.get(arch, {}))
     learn.fit_recipe(eval_every=10)
     learn.save_model(f'models/starts/{arch}')
 
