@@ -256,7 +256,7 @@ def dpa_train(
     # default, few, scratch, or the paper's: veri_uav, veri_uav_released, vru or vru_released; default: that of --model,
     # or default
     recipe:str=None,
-    epochs:int=None, # in place of the recipe's
+    epochs:int=None, # in place of the recipe's, whose warm-up, steps and frozen start follow in proportion
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs of warm-up, in place of the recipe's
     freeze:float=None, # epochs with a fixed backbone, in place of the recipe's

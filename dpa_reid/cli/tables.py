@@ -75,7 +75,7 @@ def dpa_tables(
     arch:str=None, # a timm architecture with stages in place of resnet50.tv_in1k
     recipe:str='veri_uav', # of tables from 3 on: veri_uav, veri_uav_released, vru, vru_released, default, few or scratch
     alike:bool=False, # train the systems of tables 1, 2 and modern by --recipe too, with the losses of each
-    epochs:int=None, # in place of the recipe's
+    epochs:int=None, # in place of the recipe's, whose warm-up, steps and frozen start follow in proportion
     lr:float=None, # in place of the recipe's
     warmup:float=None, # epochs, in place of the recipe's
     size:int=None, # in place of the recipe's

@@ -195,15 +195,27 @@ def replace(self:Recipe,
     "The recipe with some settings changed; raises `TypeError` for a setting that a recipe does not have."
     return dataclasses.replace(self, **settings)
 
-# %% ../../nbs/train/05_recipes.ipynb #7ffd9b20
+# %% ../../nbs/train/05_recipes.ipynb #cab64451
+@patch
+def over(self:Recipe,
+    epochs:int # length of the run
+)->Recipe:
+    "The recipe over another number of epochs: warm-up, frozen start, steps and delay of the cosine in proportion."
+    share = epochs/self.epochs
+    steps = tuple(sorted({max(1, round(s*share)) for s in self.steps_at}))
+    return self.replace(epochs=epochs, warmup=self.warmup*share, freeze=self.freeze*share, steps_at=steps,
+                        cosine_delay=round(self.cosine_delay*share))
+
+# %% ../../nbs/train/05_recipes.ipynb #975372fd
 @patch
 def override(self:Recipe,
     **settings # new values; None for the recipe's own
 )->Recipe:
-    "As `replace`, with `warmup` and `freeze` in place of lengths that the recipe has in iterations."
+    "As `replace` and, for `epochs`, `over`; `warmup` and `freeze` take the place of lengths in iterations."
     given = {k: v for k, v in settings.items() if v is not None}
     in_epochs = {f'{k}_iters': 0 for k in ('warmup', 'freeze') if k in given}
-    return self.replace(**in_epochs | given)
+    own = self.over(given['epochs']) if given.get('epochs', 0) > 0 else self
+    return own.replace(**in_epochs | given)
 
 # %% ../../nbs/train/05_recipes.ipynb #9f0ae555
 def spec_text(
