@@ -78,12 +78,15 @@ def dls(self:System,
     if self.fits: starts = dict(stats=([0.]*3, [1.]*3), P=2, K=2)       # no batches are drawn
     return ifnone(recipe, self.recipe).dls(df, **starts, **kwargs)
 
-# %% ../../nbs/rivals/01_system.ipynb #cce30b05
+# %% ../../nbs/rivals/01_system.ipynb #9cbe0597
 @patch
 def _check_parts(self:System, arch, recipe, takes):
-    "Raises `ReIDError` for an architecture where the system has its own, and for a recipe of another classifier."
+    "Raises `ReIDError` for an architecture where the system has its own, and a recipe of another classifier or none."
     if arch and not self.arch:
         raise ReIDError(f"{self.title} has a body of its own, so arch={arch!r} has no place in it. Leave it out.")
+    if recipe.id_loss and not self.recipe.id_loss and 'recipe' not in takes:
+        raise ReIDError(f"Recipe {recipe.name!r} trains a classifier, and {self.title} has none. Choose a recipe with "
+                        "id_loss=None.")
     wanted, own = (r.head()['classifier'] for r in (recipe, self.recipe))
     if wanted is own or 'recipe' in takes: return
     raise ReIDError(f"Recipe {recipe.name!r} trains a {wanted.__name__}, and the network of {self.title} has a "

@@ -60,7 +60,13 @@ def masks(self:Study, rows:pd.DataFrame)->tuple: # of vehicles and of their deta
     both = [read_mask(Path(r.path).parents[1]/r.mask) for r in rows.itertuples()]
     return tuple(torch.from_numpy(np.stack(m)) for m in zip(*both))
 
-# %% ../../nbs/study/06_probes.ipynb #76b91887
+# %% ../../nbs/study/06_probes.ipynb #1985ae97
+def _stage_of(net, k):
+    "The module of stage `k`; None for a network without it, such as one of features that are not learned."
+    try: return net.body.stage(k)
+    except (AttributeError, ModelError): return None
+
+# %% ../../nbs/study/06_probes.ipynb #de4e73a7
 @patch
 def heat_maps(self:Study,
     row:AblationRow, seed:int, # which run
@@ -72,10 +78,17 @@ def heat_maps(self:Study,
     embedder = self.load(row, seed)
     embedder.net.to('cpu')
     if random: embedder.net = randomize_weights(embedder.net, seed)
+    if (module := _stage_of(embedder.net, stage)) is None:
+        raise ModelError(f"{row.name}: has no stage {stage} whose map could be looked at. Leave it out.")
     x = embedder.batch(pairs.path.tolist())
     n = len(x)//2
     with torch.no_grad(): partners = embedder.net.eval()(x[n:])
-    return heatmap(embedder.net, x[:n], similarity_to(partners), embedder.net.body.stage(stage))
+    return heatmap(embedder.net, x[:n], similarity_to(partners), module)
+
+@patch
+def _with_map(self:Study, table, seed, stage):
+    "The rows whose networks have a map at `stage`."
+    return [r for r in table if _stage_of(self.load(r, seed).net, stage) is not None]
 
 # %% ../../nbs/study/06_probes.ipynb #c56c9f08
 def _grown(maps, masks):
@@ -89,7 +102,7 @@ def _heat_row(maps, on):
     area = {f'area_{part}': mask.float().mean((1, 2)).numpy() for part, mask in on.items()}
     return shares | area | dict(randomised_change=rank_distance(maps['heat'], maps['random']).numpy())
 
-# %% ../../nbs/study/06_probes.ipynb #56f9f849
+# %% ../../nbs/study/06_probes.ipynb #195e97f1
 @patch
 def heat_table(self:Study,
     table, # an `AblationTable`, or rows, whose runs are finished
@@ -102,13 +115,13 @@ def heat_table(self:Study,
     queries, out = pairs.iloc[:len(pairs)//2], []
     on = dict(zip(('vehicle', 'detail'), self.masks(queries)))
     same = dict(pid=queries.pid.to_numpy(), path=[Path(p).name for p in queries.path], stage=stage)
-    for row in table:
+    for row in self._with_map(table, next(iter(seeds)), stage):
         for seed in seeds:
             maps = {k: self.heat_maps(row, seed, pairs, stage, k == 'random') for k in ('heat', 'random')}
             out.append(pd.DataFrame(dict(module=row.name, seed=seed, **same, **_heat_row(maps, on))))
     return pd.concat(out, ignore_index=True)
 
-# %% ../../nbs/study/06_probes.ipynb #f23c267c
+# %% ../../nbs/study/06_probes.ipynb #b5bd289f
 @patch
 def heatmap_figure(self:Study,
     table, # an `AblationTable`, or rows, whose runs are finished
@@ -117,7 +130,7 @@ def heatmap_figure(self:Study,
     stage:int=4 # as in `heat_maps`
 ):
     "The paper's Figure 4: the same vehicles under the heat of each network; returns the figure."
-    pairs, rows = heat_pairs(self.drawn, n, self.protocol.junk), list(table)
+    pairs, rows = heat_pairs(self.drawn, n, self.protocol.junk), self._with_map(table, seed, stage)
     plain = Embedder(self.load(rows[0], seed).net, self.recipe.size, mean=[0.]*3, std=[1.]*3,
                      load_image=self.load_image, progress=False)
     images = plain.batch(pairs.path.tolist()[:len(pairs)//2]).cpu().clamp(0, 1)
