@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['fast_dtype', 'autocast', 'channels_last', 'n_cores', 'busy_cores', 'default_threads', 'set_threads', 'load_warning',
-           'max_pixels', 'open_image', 'rgb_image']
+           'max_pixels', 'crop_box', 'open_image', 'rgb_image']
 
-# %% ../nbs/core/02_compute.ipynb #d15537f3
-import ctypes, multiprocessing, os, time
+# %% ../nbs/core/02_compute.ipynb #c19d197a
+import ctypes, multiprocessing, os, threading, time
+from collections import OrderedDict
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, torch
@@ -129,7 +131,7 @@ def max_pixels()->int:
         raise DataError(f"DPA_REID_MAX_PIXELS is {text!r}: give a number of pixels such as 40000000.")
     return int(text)
 
-# %% ../nbs/core/02_compute.ipynb #74fa3c4b
+# %% ../nbs/core/02_compute.ipynb #e623d4aa
 _formats = {'AVIF', 'BMP', 'GIF', 'HEIF', 'JPEG', 'JPEG2000', 'JXL', 'MPO', 'PNG', 'PPM', 'TGA', 'TIFF', 'WEBP'}
 
 def _refuse(im):
@@ -143,15 +145,81 @@ def _refuse(im):
         raise DataError(f"it is a {im.format} file, not {first_few(sorted(_formats), 20)}; save it as PNG")
 
 @contextmanager
+def _opened(file):
+    "Yields the image of a whole file, opened and not yet decoded."
+    if not hasattr(file, 'read') and not os.path.isfile(file): raise DataError("there is no such file")
+    with Image.open(file) as im:
+        _refuse(im)
+        yield im
+
+# %% ../nbs/core/02_compute.ipynb #3d87e9a0
+class _Frames:
+    "The frames decoded last, up to `most` bytes of pixels and one at least."
+    def __init__(self, most=2**27):
+        self.most, self.n_decoded = most, 0
+        self.clear()
+        # a lock that another thread holds just now would never be released in a child
+        if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=self.clear)
+
+    def clear(self): self.kept, self.lock = OrderedDict(), threading.Lock()
+
+    def get(self, file):
+        "The decoded image of a file as it is now; raises what its decoder raises."
+        s = os.stat(file)
+        key = str(file), s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
+        with self.lock:
+            mine = key not in self.kept
+            frame = self.kept.setdefault(key, Future())
+            self.kept.move_to_end(key)
+        if mine: self._decode(key, frame)
+        return frame.result()
+
+    def _decode(self, key, frame):
+        "Decode one file into its `Future` and let go of those that are too much; a failure is not kept."
+        try:
+            with _opened(key[0]) as im:
+                im.load()
+                whole = im.copy()
+                whole.format = im.format
+            frame.set_result(whole)
+        except BaseException as e: frame.set_exception(e)
+        with self.lock:
+            self.n_decoded += 1
+            if frame.exception(): self.kept.pop(key, None)
+            while self._bytes() > self.most and len(self.kept) > 1: self.kept.popitem(last=False)
+
+    def _bytes(self):
+        done = [f.result() for f in self.kept.values() if f.done() and not f.exception()]
+        return sum(im.width*im.height*max(1, len(im.getbands())) for im in done)
+
+_frames = _Frames()
+
+# %% ../nbs/core/02_compute.ipynb #8eb25f3c
+def crop_box(
+    im:Image.Image, # frame
+    box # x, y, w, h in whole pixels; may reach beyond the frame
+)->Image.Image:
+    "The part of a frame in `box`, as far as it is inside; raises `DataError` where nothing is."
+    x, y, w, h = box
+    inside = max(0, x), max(0, y), min(im.width, x+w), min(im.height, y+h)
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        raise DataError(f"the box x={x}, y={y}, w={w}, h={h} has no pixel inside the image of {im.width} x {im.height}")
+    crop = im.crop(inside)
+    crop.format = im.format
+    return crop
+
+# %% ../nbs/core/02_compute.ipynb #8876aad7
+@contextmanager
 def open_image(
-    file # path of an image file, or its bytes as an open file
+    file # path of an image file, perhaps with a rectangle behind it, or its bytes as an open file
 ):
     "Yields the image, opened and not yet decoded; all that goes wrong until the block ends is a `DataError` that names the file."
+    path, box = (file, None) if hasattr(file, 'read') else split_box(file)
     try:
-        if not hasattr(file, 'read') and not os.path.isfile(file): raise DataError("there is no such file")
-        with Image.open(file) as im:
-            _refuse(im)
-            yield im
+        if box is None:
+            with _opened(file) as im: yield im
+        elif os.path.isfile(path): yield crop_box(_frames.get(path), box)
+        else: raise DataError("there is no such file")
     except Exception as e:                                # a damaged file may raise anything at all in a decoder
         why = "it has too many pixels" if isinstance(e, Image.DecompressionBombError) else str(e) or type(e).__name__
         raise DataError(f"{file}: cannot be read as an image ({why}). `dpa_check` finds such files before training.") from e

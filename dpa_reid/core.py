@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ReIDError', 'DataError', 'ModelError', 'first_few', 'lookup', 'column_noun', 'check_min', 'md_table', 'versions',
-           'file_digest', 'sha256_of', 'data_checksum', 'atomic_path', 'rng_for', 'fit_state', 'TensorPID',
-           'ReIDOutput']
+           'box_path', 'split_box', 'without_boxes', 'file_digest', 'sha256_of', 'data_checksum', 'atomic_path',
+           'rng_for', 'fit_state', 'TensorPID', 'ReIDOutput']
 
-# %% ../nbs/core/01_core.ipynb #f03c0555
-import difflib, hashlib, json, os, platform, time
+# %% ../nbs/core/01_core.ipynb #a3a7c68d
+import difflib, hashlib, json, os, platform, re, time
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
@@ -78,7 +78,30 @@ def versions()->dict: # library -> version
     packages = ('torch', 'torchvision', 'timm', 'fastai')
     return dict(dpa_reid=__version__) | {n: version(n) for n in packages} | dict(python=platform.python_version())
 
-# %% ../nbs/core/01_core.ipynb #ff2b051a
+# %% ../nbs/core/01_core.ipynb #0e2ec680
+_boxed = re.compile(r'(.+)#xywh=(-?\d{1,9}),(-?\d{1,9}),(\d{1,9}),(\d{1,9})', re.DOTALL | re.ASCII)
+
+def box_path(
+    path, # image file
+    box # x, y, w, h in whole pixels of that image
+)->str: # 'frame.jpg#xywh=160,120,320,240'
+    "The name of a rectangle in an image file."
+    return f"{path}#xywh={','.join(str(int(v)) for v in box)}"
+
+def split_box(
+    path # of an image file, perhaps with a rectangle behind it
+)->tuple: # the file, and (x, y, w, h) in pixels, None for the whole image
+    "Undoes `box_path`."
+    hit = _boxed.fullmatch(str(path)) if '#xywh=' in str(path) else None
+    return (path, None) if hit is None else (hit[1], tuple(map(int, hit.groups()[1:])))
+
+def without_boxes(
+    df # manifest (data frame)
+): # the same without the columns that say where in a frame an image is
+    "For a manifest whose `path` names crops that have just been written."
+    return df.drop(columns=[c for c in ('x', 'y', 'w', 'h', 'margin') if c in df and {'x', 'y', 'w', 'h'} <= set(df)])
+
+# %% ../nbs/core/01_core.ipynb #00bc3ba3
 def _digest(path):
     h = hashlib.sha256()
     with open(path, 'rb') as f:
@@ -89,9 +112,11 @@ def _digest(path):
 def _kept_digest(path, *stamp): return _digest(path)
 
 def file_digest(
-    path # of a file
+    path # of a file, perhaps with a rectangle behind it
 )->str: # 64 hexadecimal digits
     "SHA-256 of a file's bytes, read once per process as long as the file stays as it is; raises `OSError` where it cannot be read."
+    path, box = split_box(path)
+    if box: return hashlib.sha256(f'{file_digest(path)} {box}'.encode()).hexdigest()
     s = os.stat(path)
     changed = max(s.st_mtime_ns, s.st_ctime_ns)
     # could change again within one tick of the disk's clock

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CategorizePID', 'reid_dls', 'default_workers', 'query_gallery_dl']
 
-# %% ../../nbs/data/06_block.ipynb #ed71ada1
+# %% ../../nbs/data/06_block.ipynb #af7546be
 import sys
 import pandas as pd
 import matplotlib.pyplot as plt
@@ -21,6 +21,7 @@ from fasttransform import DisplayedTransform
 from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
+from .boxes import *
 from .manifest import *
 from .protocol import count_pairs
 from .sampler import *
@@ -96,7 +97,7 @@ def _train_then_test(df):
     n, m = len(train), len(test)
     return pd.concat([train, test], ignore_index=True), [list(range(n)), list(range(n, n+m))]
 
-# %% ../../nbs/data/06_block.ipynb #2c10f2e7
+# %% ../../nbs/data/06_block.ipynb #e617fd6d
 @delegates(reid_tfms)
 def reid_dls(
     df:pd.DataFrame, # manifest, as `read_manifest` returns it
@@ -117,6 +118,7 @@ def reid_dls(
 )->DataLoaders: # `.vocab`: all identities, training ones first; `.c`: how many of them are for training
     "`DataLoaders` of P x K batches for training and of query, then gallery, for validation; raises `DataError` for a manifest that cannot be trained on."
     check_min(P=P, K=K, bs=bs, size=size)
+    df = with_boxes(df)
     check_splits(check_columns(df) if load_image else check_manifest(df))
     df = check_splits(drop_unreadable(df)) if verify and not load_image else df.reset_index(drop=True)
     _check_scorable(df, junk)
@@ -224,7 +226,7 @@ def show_results(self:PKDataLoader,
     titles, colors = zip(*[_titled(y, int(o)) for y, o in zip(ys, out)])
     show_grid(xs, rows_by_identity(ys, max_n), titles, colors, figsize)
 
-# %% ../../nbs/data/06_block.ipynb #399a2b04
+# %% ../../nbs/data/06_block.ipynb #058f597a
 def query_gallery_dl(
     df:pd.DataFrame, # manifest; its `query` and `gallery` rows are used
     size=(256, 256), # height and width in pixels, or one number for both
@@ -242,7 +244,7 @@ def query_gallery_dl(
     needs = ['query', 'gallery']
     check_min(bs=bs, size=size)
     size = to_2tuple(size)
-    rows = _test_rows(check_splits(check_columns(df), needs))
+    rows = _test_rows(check_splits(check_columns(with_boxes(df)), needs))
     if not load_image: check_files(rows)
     if verify and not load_image: rows = check_splits(drop_unreadable(rows), needs)
     if answerable: _check_scorable(rows, junk)

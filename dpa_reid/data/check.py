@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['all_checks', 'check_dataset']
 
-# %% ../../nbs/data/14_check.ipynb #97d9451d
+# %% ../../nbs/data/14_check.ipynb #1e11e929
 import os
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from contextlib import redirect_stdout
@@ -16,9 +16,11 @@ from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 from ..core import *
 from ..compute import *
+from .boxes import *
 from .manifest import *
 from .datasets.base import *
 from .datasets.known import *
+from .datasets.known import read_labels
 from .protocol import *
 from .pack import *
 from .duplicates import *
@@ -26,35 +28,40 @@ from .findings import *
 from .table_checks import *
 from .image_checks import *
 
-# %% ../../nbs/data/14_check.ipynb #91ed6cc6
+# %% ../../nbs/data/14_check.ipynb #1a71bf22
 def _read_csv(csv, root=None):
     "A manifest with absolute paths, below `root` or the CSV's folder, whether its files exist or not."
     df = check_columns(read_table(csv), csv)
     top = Path(root or Path(csv).parent).resolve()
-    return df.assign(path=[os.path.abspath(top/str(p)) for p in df.path])
+    return with_boxes(df.assign(path=[os.path.abspath(top/str(p)) for p in df.path]), where=csv)
 
 def _from_table(csv, where, **kwargs):
     "A context from a CSV or a pack."
     if 'test' in kwargs:
         raise DataError(f"{csv}: has no tests to choose from, and test={kwargs['test']!r} was asked for. Leave it out.")
     if csv.suffix == '.pt': return _from_pack(open_pack(csv))
+    if csv.suffix.lower() == '.json': return _from_reader(read_labels, csv, where)
     return CheckContext(_read_csv(csv, **kwargs), where)
 
 def _from_pack(pack): return CheckContext(pack.manifest, pack.file, datasets.get(pack.dataset), pack=pack)
 
 def _from_folder(folder, known, **kwargs):
-    "A context from the folder of a data set, with what its reader left out and printed."
-    skipped = []
-    with redirect_stdout(StringIO()) as out:
-        df = known.read(folder, skipped=skipped, **kwargs) if known else read_dataset(folder)
+    "A context from the folder of a data set."
     counts = known.expected(kwargs.get('test')) if known else {}
-    return CheckContext(df, folder, known, counts, tuple(skipped), tuple(out.getvalue().splitlines()))
+    return _from_reader(known.read if known else read_dataset, folder, folder, known, counts, **kwargs)
 
-# %% ../../nbs/data/14_check.ipynb #352215bc
+def _from_reader(read, source, where, known=None, counts=None, **kwargs):
+    "A context from a reader, with what it left out and printed."
+    skipped = []
+    with redirect_stdout(StringIO()) as out: df = read(source, skipped=skipped, **kwargs)
+    return CheckContext(df, where, known, counts or {}, tuple(skipped), tuple(out.getvalue().splitlines()))
+
+# %% ../../nbs/data/14_check.ipynb #4bb11211
 def _context_of(data, **kwargs):
     "A context from a folder, a CSV, a pack or a manifest; raises `DataError` where a reader does."
     if isinstance(data, pd.DataFrame):
-        return CheckContext(check_columns(data).assign(path=data.path.map(str)).reset_index(drop=True))
+        df = check_columns(data).assign(path=data.path.map(str)).reset_index(drop=True)
+        return CheckContext(with_boxes(df))
     if isinstance(data, Pack): return _from_pack(data)
     data = Path(data)
     known = detect_dataset(data)

@@ -44,29 +44,31 @@ def _inspect_opened(im, digest):
     lo, hi = gray.getextrema()
     return ImageInfo(digest, *size, mode, _phash_code(gray), hi-lo < 4, _orientation(im))
 
-# %% ../../nbs/data/08_duplicates.ipynb #9b3341e0
+# %% ../../nbs/data/08_duplicates.ipynb #01b8f379
 def _reason(e, n_bytes):
     "What is wrong with a file of `n_bytes` whose decoding raised `e`."
     if not n_bytes: return 'empty'
     if isinstance(e, UnidentifiedImageError): return 'no image'
     if isinstance(e, Image.DecompressionBombError) or 'pixels and' in str(e): return 'too many pixels'
+    if 'no pixel inside' in str(e): return 'a box outside its frame'
     if isinstance(e, DataError): return re.sub('^(it is a|it has|its) ', '', str(e).split(',')[0])
     return 'cut short' if 'truncated' in str(e) else f'broken ({type(e).__name__})'
 
-# %% ../../nbs/data/08_duplicates.ipynb #7a35af36
+# %% ../../nbs/data/08_duplicates.ipynb #b527dec7
 def inspect_image(
     path # image file
 )->ImageInfo:
     "Digest, size, mode, code and health of an image file; raises nothing."
     try:
-        if not os.path.isfile(path): return ImageInfo(error='no regular file' if os.path.exists(path) else 'missing')
+        file, box = split_box(path)
+        if not os.path.isfile(file): return ImageInfo(error='no regular file' if os.path.exists(file) else 'missing')
         digest = bytes.fromhex(file_digest(path))[:16]
     except (OSError, ValueError) as e: return ImageInfo(error=f'cannot be opened ({e})')
     try:
         with warnings.catch_warnings(), open_image(path) as im:
             warnings.simplefilter('ignore')
             return _inspect_opened(im, digest)
-    except DataError as e: return ImageInfo(digest, error=_reason(e.__cause__, os.path.getsize(path)))
+    except DataError as e: return ImageInfo(digest, error=_reason(e.__cause__, os.path.getsize(file)))
 
 def inspect_array(
     x:torch.Tensor # (3, H, W), uint8, RGB

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Images', 'test_option', 'open_images']
 
-# %% ../../nbs/data/11_images.ipynb #3e4770a6
+# %% ../../nbs/data/11_images.ipynb #d069d628
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from fastcore.basics import patch
 from ..core import *
 from .manifest import *
 from .datasets.known import *
+from .datasets.known import read_labels
 from .pack import *
 
-# %% ../../nbs/data/11_images.ipynb #11edbd7d
+# %% ../../nbs/data/11_images.ipynb #913052d4
 @dataclass(eq=False)
 class Images:
     "A manifest, the callable that reads its images, and where both come from."
@@ -34,7 +35,7 @@ class Images:
         path = self.path.resolve()
         name = path.name if path.is_dir() else path.parent.name
         if path.suffix == '.pt': name = path.stem
-        if path.suffix == '.csv' and path.stem != 'labels': name += f'-{path.stem}'
+        if path.suffix in ('.csv', '.json') and path.stem != 'labels': name += f'-{path.stem}'
         return '-'.join(filter(None, [name, self.test]))
 
 # %% ../../nbs/data/11_images.ipynb #42edfa10
@@ -56,7 +57,7 @@ def _open_pack(path):
     pack = open_pack(path)
     return Images(path, pack.subset(), pack.load_image, pack.dataset, None, pack.meta['sha256'])
 
-# %% ../../nbs/data/11_images.ipynb #b187a313
+# %% ../../nbs/data/11_images.ipynb #a6db3b54
 def open_images(
     path, # a CSV, the folder of a data set, or a pack
     test:str=None # which of a data set's tests, such as 'small' or '800'; None for its usual one
@@ -67,7 +68,7 @@ def open_images(
                         "a data set, or a pack: --data labels.csv")
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt': return _open_pack(path)
-    if not path.is_dir(): return Images(path, read_manifest(path), test=test)
+    if not path.is_dir(): return Images(path, read_labels(path), test=test)
     known = detect_dataset(path)
     return Images(path, read_dataset(path, **option), dataset=known.name if known else None, test=test)
 

@@ -7,13 +7,14 @@ __all__ = ['manifest_columns', 'split_names', 'check_columns', 'check_splits', '
            'check_files', 'check_manifest', 'read_table', 'read_manifest', 'save_manifest', 'is_decodable',
            'drop_unreadable', 'manifest_warnings', 'split_summary', 'require_columns']
 
-# %% ../../nbs/data/01_manifest.ipynb #c005b014
+# %% ../../nbs/data/01_manifest.ipynb #0e3e4731
 import csv, os, re, warnings
 import numpy as np, pandas as pd
 from pathlib import Path
 from fastcore.parallel import parallel
 from ..core import *
 from ..compute import *
+from .boxes import *
 
 # %% ../../nbs/data/01_manifest.ipynb #433ef646
 manifest_columns = ['path', 'pid', 'camid', 'split']
@@ -108,17 +109,19 @@ def check_splits(
         raise DataError(f"{where}: has no {s} rows, only {counts}. {_way_out(df, s)}")
     return df
 
-# %% ../../nbs/data/01_manifest.ipynb #f6091a1a
+# %% ../../nbs/data/01_manifest.ipynb #d3c13a07
 def missing_files(
     paths # of files
 )->list:
     "Those of `paths` that are not files, in their order; each folder is listed once instead of asking for each file."
-    present = {}
-    for folder in {os.path.dirname(p) for p in paths}:
+    paths, present = list(paths), {}
+    files = [split_box(p)[0] for p in paths]
+    for folder in {os.path.dirname(f) for f in files}:
         try:
             with os.scandir(folder or '.') as it: present[folder] = {e.name for e in it if e.is_file()}
         except (OSError, ValueError): present[folder] = set()              # a ValueError for a name with a zero byte
-    return [p for p in paths if os.path.basename(p) not in present[os.path.dirname(p)] and not os.path.isfile(p)]
+    def is_gone(f): return os.path.basename(f) not in present[os.path.dirname(f)] and not os.path.isfile(f)
+    return [p for p, f in zip(paths, files, strict=True) if is_gone(f)]
 
 # %% ../../nbs/data/01_manifest.ipynb #d3c8e4ca
 _one_of_each = dict(split='in more than one split', pid='under more than one pid', camid='under more than one camid')
@@ -197,22 +200,23 @@ def report_repeats(df, where):
             f"{first_few(twice)}")
     return df
 
-# %% ../../nbs/data/01_manifest.ipynb #3f9ef595
+# %% ../../nbs/data/01_manifest.ipynb #f9083f66
 def read_manifest(
     file, # CSV file with columns `path, pid, camid, split` and any others
     root=None, # folder that paths are relative to; None for the CSV's own
-    files:bool=True # must every image file exist? False where only some rows will be used, which are checked then
+    files:bool=True, # must every image file exist? False where only some rows will be used, which are checked then
+    margin:float=None # of boxes, as a share of each on every side; None for the column `margin`, or 0.05
 )->pd.DataFrame: # the manifest, with absolute paths
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     file = Path(file)
     if not file.is_file(): raise DataError(f"{file}: there is no such file. Give a CSV with columns {_four}.")
     df = check_columns(read_table(file), file)
     root = Path(file.parent if root is None else root).resolve()
-    df = df.assign(path=[os.path.abspath(root/p) for p in df.path])
+    df = with_boxes(df.assign(path=[os.path.abspath(root/p) for p in df.path]), margin, file)
     check = check_files if files else check_unique_paths
     return report_repeats(check(df, file), file)
 
-# %% ../../nbs/data/01_manifest.ipynb #3875d049
+# %% ../../nbs/data/01_manifest.ipynb #32fa34f5
 def _to_csv(df, file):
     "Write a table; where a cell holds a carriage return, which the csv module leaves bare, every cell is quoted."
     texts = [df[c] for c in df if df[c].dtype.kind not in 'biuf']
@@ -225,7 +229,7 @@ def save_manifest(
 ):
     "Write a manifest with paths relative to the CSV's folder; an existing file is replaced whole or not at all."
     file = Path(file).resolve()
-    check_columns(df)
+    df = frames_of(check_columns(df))
     rel = [Path(os.path.relpath(p, file.parent)).as_posix() for p in map(os.path.abspath, df.path)]
     with atomic_path(file) as tmp: _to_csv(df.assign(path=rel), tmp)
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['pack_images', 'Pack', 'open_pack']
 
-# %% ../../nbs/data/07_pack.ipynb #62064128
+# %% ../../nbs/data/07_pack.ipynb #c3ef7e1a
 import hashlib, json, os, re, shutil, stat, tempfile, zipfile
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +19,7 @@ from fastprogress.fastprogress import progress_bar
 from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
+from .boxes import *
 from .manifest import *
 from .sampler import *
 from .augment import *
@@ -81,12 +82,12 @@ def check_disk_space(
     raise DataError(f"{file}: needs {n/2**30:,.1f} GB while it is written and {folder} has {free/2**30:,.1f} GB left. "
                     "Make room, choose another folder, or a smaller size.")
 
-# %% ../../nbs/data/07_pack.ipynb #ad2ec01a
+# %% ../../nbs/data/07_pack.ipynb #75d0bf90
 _kind = 'dpa_reid pack, version 1'
 
 def _with_source(path, size):
     "Size, time of change and digest of the file at `path`, and its image."
-    try: s = os.stat(path)
+    try: s = os.stat(split_box(path)[0])
     except OSError as e: raise DataError(f"{path}: cannot be read as an image ({e}).") from e
     return (s.st_size, s.st_mtime_ns, file_digest(path)), read_image(path, size)
 
@@ -109,7 +110,7 @@ def _check_size(size):
         raise DataError(f"size={size}: give numbers from 1 up, one or two.")
     return pair
 
-# %% ../../nbs/data/07_pack.ipynb #4d9b75d8
+# %% ../../nbs/data/07_pack.ipynb #d4c03cbf
 def pack_images(
     df:pd.DataFrame, # manifest; every row is packed, whatever its split
     file, # the pack to write, such as `data/veri_uav_256.pt`; an existing one is replaced when the new one is complete
@@ -120,7 +121,7 @@ def pack_images(
     dataset:str=None
 )->'Pack': # the pack, opened
     "Write all images of a manifest, decoded and resized, and the manifest itself into one file; raises `DataError` if that is impossible."
-    df, size = check_files(check_columns(df)).reset_index(drop=True), _check_size(size)
+    df, size = check_files(check_columns(with_boxes(df))).reset_index(drop=True), _check_size(size)
     text, shape = manifest_to_json(df), (len(df), 3, *size)
     check_disk_space(file, 2*np.prod(shape, dtype=object))
     with atomic_path(file) as part, tempfile.TemporaryFile(dir=part.parent) as f:
@@ -252,7 +253,7 @@ def load_image(self:Pack,
                         f"Pack them at that size, or ask for `size={self.size}` or less.")
     return self.images[i].clone().as_subclass(TensorImage) if tuple(size) == self.size else squash(self.images[i], size)
 
-# %% ../../nbs/data/07_pack.ipynb #e4421b9d
+# %% ../../nbs/data/07_pack.ipynb #3dd410c0
 @patch
 def changed(self:Pack,
     df:pd.DataFrame=None, # manifest whose images are in the pack; None for the pack's own
@@ -264,7 +265,7 @@ def changed(self:Pack,
     if c.sources is None: return []
     for p in (c.manifest if df is None else df).path:
         size, time, digest = c.sources[c.rows[str(p)]]
-        s = _regular_file(p)
+        s = _regular_file(split_box(p)[0])
         if s is None: continue                                            # the files may be gone
         if s.st_size != size: out.append(p)
         elif s.st_mtime_ns != time: doubtful.append((p, digest))

@@ -115,7 +115,7 @@ def _captioned(text, picture):
     ImageDraw.Draw(head).text((2, 2), text, fill=(60, 60, 60))
     return _stack([head.crop((0, 0, picture.width, 16)), picture])
 
-# %% ../../nbs/insight/02_ranking_lists.ipynb #2b1946d0
+# %% ../../nbs/insight/02_ranking_lists.ipynb #166f8cb1
 def _caption(row, name):
     "The scores of a query in a few words."
     scores = 'no right image in the gallery, not scored'
@@ -134,7 +134,7 @@ def _require_images(df):
     if 'path' not in df:
         raise ReIDError("These rows have no column path, so there is nothing to draw: score rows with the paths of "
                         "the images.")
-    if not os.path.isfile(df.path.iloc[0]):
+    if not os.path.isfile(split_box(df.path.iloc[0])[0]):
         raise ReIDError(f"{df.path.iloc[0]}: there is no such file, so there is nothing to draw. "
                         "Give rows with the paths of the images.")
 

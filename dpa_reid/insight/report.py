@@ -108,10 +108,10 @@ def _scores_section(e, other):
     return _section('Scores', f"{_repeats_text(e)}{e.facts} {text}", _table(_intervals_table(_models(e, other))),
                     verdict, _img(fig, 'CMC curve'))
 
-# %% ../../nbs/insight/07_report.ipynb #bef2eae7
+# %% ../../nbs/insight/07_report.ipynb #1b8f5cb9
 def _has_images(e):
     "Whether the images of an evaluation can be shown."
-    return 'path' in e.splits[0].df and os.path.isfile(e.splits[0].df.path.iloc[0])
+    return 'path' in e.splits[0].df and os.path.isfile(split_box(e.splits[0].df.path.iloc[0])[0])
 
 def _lists_section(e, other, queries, size):
     "Ranking lists, of two models where there are two."

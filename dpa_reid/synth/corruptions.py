@@ -144,7 +144,7 @@ def downscale(
 # each `(image, severity, rng) -> image`
 corruptions = (fog, rain, low_light, motion_blur, compress, downscale, occlude, rotate)
 
-# %% ../../nbs/synth/11_corruptions.ipynb #c9cd9b8f
+# %% ../../nbs/synth/11_corruptions.ipynb #ad9ba82b
 def corrupt_manifest(
     df:pd.DataFrame, # manifest with absolute paths
     folder, # where the images go, `folder/fog_3_seed0/...`
@@ -162,7 +162,8 @@ def corrupt_manifest(
     how = dict(corruption=corruption, severity=severity, seed=seed)
     path = df.path.to_numpy(dtype=object, copy=True)
     path[rows] = list(parallel(_corrupt_file, jobs, **how, n_workers=n_workers, progress=False))
-    return df.assign(path=path, corruption=np.where(rows, name, 'none'), severity=np.where(rows, severity, 0))
+    what = dict(corruption=np.where(rows, name, 'none'), severity=np.where(rows, severity, 0))
+    return without_boxes(df).assign(path=path, **what)
 
 def _corrupt_file(job, corruption, severity, seed):
     "The path of the corrupted copy of one image, which is written unless it is there."

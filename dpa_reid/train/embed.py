@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Embeddings', 'Embedder']
 
-# %% ../../nbs/train/08_embed.ipynb #3c27b7c3
+# %% ../../nbs/train/08_embed.ipynb #c18128b8
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, repeat
@@ -27,6 +27,7 @@ from ..models.net import *
 from ..models.folder import *
 from ..models.exported import *
 from ..data import augment
+from ..data.boxes import *
 from ..data.manifest import *
 from ..data.augment import *
 from .cache import *
@@ -170,14 +171,50 @@ def _vectors(self:Embedder, images, codes=None):
     try: return torch.cat([self._embed(x, part).cpu() for x, part in zip(self._batches(images), parts)])
     finally: self.net.train(was)
 
-# %% ../../nbs/train/08_embed.ipynb #183a2883
+# %% ../../nbs/train/08_embed.ipynb #79882aa0
 def _as_rows(images):
     "The images to read, and a row for each."
-    if isinstance(images, pd.DataFrame): return images.path.tolist(), images
-    if isinstance(images, (str, Path, Image.Image)) or getattr(images, 'ndim', 0) == 3: images = [images]
-    images = [Image.fromarray(np.asarray(im)) if hasattr(im, 'ndim') else im for im in images]
-    paths = [str(im) if isinstance(im, (str, Path)) else None for im in images]
-    return images, pd.DataFrame(dict(path=paths))
+    if isinstance(images, pd.DataFrame):
+        rows = with_boxes(images)
+        return rows.path.tolist(), rows
+    images = _opened(_as_list(images))
+    return images, pd.DataFrame(dict(path=[_path_of(im) for im in images]))
+
+def _is_one(images): return isinstance(images, (str, Path, Image.Image)) or getattr(images, 'ndim', 0) == 3
+def _as_list(images): return [images] if _is_one(images) else list(images)
+def _opened(images): return [Image.fromarray(np.asarray(im)) if hasattr(im, 'ndim') else im for im in images]
+def _path_of(im): return str(im) if isinstance(im, (str, Path)) else None
+
+# %% ../../nbs/train/08_embed.ipynb #c6156180
+def _cut(frame, boxes, margin):
+    "The images of boxes (n, 4) in a frame, and a row for each."
+    boxes = np.asarray(boxes, dtype=float)
+    if boxes.size % 4 or boxes.ndim > 2 or not np.isfinite(boxes).all():
+        raise DataError(f"boxes of the shape {boxes.shape}: give four numbers for each, x, y, w and h in pixels.")
+    boxes = boxes.reshape(-1, 4)
+    pixels = crop_pixels(boxes, margin)
+    is_open = isinstance(frame, Image.Image)
+    crops = [crop_box(frame, p) if is_open else box_path(frame, p) for p in pixels]
+    return crops, pd.DataFrame(boxes, columns=box_columns).assign(path=[_path_of(c) for c in crops])
+
+def _boxed_rows(images, boxes, margin):
+    "The images of all boxes, and a row for each: `path`, `frame` (number of the image, from 0), and the box."
+    if isinstance(images, pd.DataFrame):
+        raise DataError("a manifest has its boxes in the columns x, y, w, h: leave out boxes=.")
+    if _is_one(images): boxes = [boxes]
+    frames, boxes = _opened(_as_list(images)), list(boxes)
+    if len(frames) != len(boxes):
+        raise DataError(f"there are {len(frames)} images and {len(boxes)} lists of boxes: give one list for each.")
+    parts = [_cut(f, b, margin) for f, b in zip(frames, boxes, strict=True)]
+    rows = [r.assign(frame=i) for i, (_, r) in enumerate(parts)]
+    columns = ['path', 'frame', *box_columns]
+    return [c for crops, _ in parts for c in crops], pd.concat(rows, ignore_index=True)[columns]
+
+def _rows_of(images, boxes, margin):
+    "The images to read, whole or in boxes, and a row for each; raises `DataError` where there are none."
+    images, rows = _as_rows(images) if boxes is None else _boxed_rows(images, boxes, margin)
+    if len(images): return images, rows
+    raise DataError("there are no images to embed: the list or manifest is empty.")
 
 # %% ../../nbs/train/08_embed.ipynb #679f779d
 @patch
@@ -205,14 +242,15 @@ def _key(self:Embedder, images, codes=None):
     if codes is not None: what.append(codes.tolist())
     return sha256_of(what)
 
-# %% ../../nbs/train/08_embed.ipynb #c830aaa6
+# %% ../../nbs/train/08_embed.ipynb #1a0a5da4
 @patch
 def __call__(self:Embedder,
-    images # a manifest (a DataFrame with `path`), or one or several files, PIL images or arrays (H, W, 3)
+    images, # a manifest (a DataFrame with `path`), or one or several files, PIL images or arrays (H, W, 3)
+    boxes=None, # (n, 4) in one image, or such a list for each: x, y, w, h in pixels; None for whole images
+    margin:float=default_margin # of `boxes`: share of each that is added on every side
 )->Embeddings:
     "The embeddings of images, in their order; from the cache where this network saw these very images before. Raises `DataError` for files that are missing."
-    images, rows = _as_rows(images)
-    if not len(images): raise DataError("there are no images to embed: the list or manifest is empty.")
+    images, rows = _rows_of(images, boxes, margin)
     use_cache = self.cache.folder is not None and not any(isinstance(im, Image.Image) for im in images)
     codes = side_codes(self.net, rows)
     key = self._key(images, codes) if use_cache else None

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['detect_dataset', 'read_dataset', 'dataset_layouts']
 
-# %% ../../../nbs/data/03_datasets/90_known.ipynb #e4eb04ab
+# %% ../../../nbs/data/03_datasets/90_known.ipynb #09240080
 import pandas as pd
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,7 @@ import dpa_reid.data.datasets as package
 from ...core import *
 from ..manifest import *
 from .base import *
+from .coco import read_coco
 from .readers import list_dir
 
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #88e6803f
@@ -38,7 +39,17 @@ def _refuse(path):
     known = first_few(sorted(datasets, key=str.casefold), 20)
     raise DataError(f"{path}: has the layout of none of {known}, and no labels.csv; it holds {first_few(content)}. {todo}.")
 
-# %% ../../../nbs/data/03_datasets/90_known.ipynb #7274120c
+# %% ../../../nbs/data/03_datasets/90_known.ipynb #6dd0179c
+def read_labels(
+    file, # a CSV, or a COCO file, whose name ends in .json
+    skipped:list=None, # receives what a reader of boxes left out; None prints it
+    **kwargs # for the reader
+)->pd.DataFrame: # manifest with absolute paths
+    "Read a file that names images; raises `DataError` as `read_manifest` and `read_coco` do."
+    if Path(file).suffix.lower() == '.json': return read_coco(file, skipped=skipped, **kwargs)
+    return read_manifest(file, **kwargs)
+
+# %% ../../../nbs/data/03_datasets/90_known.ipynb #daa952cf
 def read_dataset(
     path, # folder of a data set as its owners pack it, folder with `labels.csv`, or a CSV
     skipped:list=None, # receives the names that its reader cannot place; None prints them
@@ -46,7 +57,7 @@ def read_dataset(
 )->pd.DataFrame: # manifest with absolute paths
     "Read whatever is at `path`; raises `DataError` where its layout is unknown, and as the readers do."
     path = Path(path)
-    if path.is_file(): return read_manifest(path, **kwargs)
+    if path.is_file(): return read_labels(path, skipped, **kwargs)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder. Give the folder of a data set, or {_csv}.")
     known = detect_dataset(path)

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['list_dir', 'names_fit', 'holds', 'report_skipped', 'read_names', 'require_file', 'first_file', 'read_list',
-           'resolve_images', 'read_split_folders', 'has_split_folders', 'read_pairs', 'as_manifest']
+           'resolve_images', 'read_split_folders', 'has_split_folders', 'read_pairs', 'as_manifest', 'boxed_manifest']
 
-# %% ../../../nbs/data/03_datasets/00_readers.ipynb #956b0bdb
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #079319a0
 import os, re
 import pandas as pd
 from itertools import islice
 from pathlib import Path
 from ...core import *
+from ..boxes import *
 from ..manifest import *
 from ..manifest import report_repeats, require_utf8
 
@@ -206,3 +207,16 @@ def as_manifest(
     others = [c for c in df if c not in manifest_columns]
     df = check_columns(df[manifest_columns + others], source)
     return report_repeats(check_unique_paths(df, source), source)
+
+# %% ../../../nbs/data/03_datasets/00_readers.ipynb #3b573ec7
+def boxed_manifest(
+    rows:pd.DataFrame, # with `path` of the frame, `x, y, w, h`, `pid`, `split`, and `camid` if there are cameras
+    source, # folder or file they come from, for messages
+    margin:float=None, # share of each box that is added on every side; None for the column `margin`, or 0.05
+    skipped:list=None # receives the boxes that an earlier row has too; None prints them
+)->pd.DataFrame: # manifest
+    "The manifest of boxes that a reader found; raises `DataError` for a box that is not one."
+    df = with_boxes(rows.reset_index(drop=True), margin, source)
+    again = df.path.duplicated()
+    report_skipped(df.path[again].tolist(), skipped, source, 'a box of its own')
+    return as_manifest(df[~again], source)

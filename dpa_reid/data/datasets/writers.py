@@ -48,7 +48,7 @@ def _check_plan(df):
         raise DataError(f"{len(twice)} images would get a name that another one has: {first_few(twice)}. "
             "Is a row in the manifest twice?")
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #161cef8b
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #d9cb9619
 def _write_files(files, folder, copy_fn):
     "Write the side files into `folder`: text, bytes, or the path of a file to place there."
     for name, data in files.items():
@@ -67,7 +67,7 @@ def write_layout(
         for d in {os.path.dirname(t) for t in [*df.to, *files]}: (part/d).mkdir(parents=True, exist_ok=True)
         for source, to in zip(df.path, df.to): copy_fn(source, part/to)
         _write_files(files, part, copy_fn)
-    return df.assign(path=[str(Path(root).resolve()/t) for t in df.to]).drop(columns='to')
+    return without_boxes(df).assign(path=[str(Path(root).resolve()/t) for t in df.to]).drop(columns='to')
 
 # %% ../../../nbs/data/03_datasets/02_writers.ipynb #fa0083df
 def as_codes(
