@@ -50,7 +50,7 @@ class ODAttention(nn.Module):
 # %% ../../nbs/layers/02_odconv.ipynb #dede58f7
 def _is_one(n):
     "Whether `n` is 1; False for the number of images of a network that is being exported, which is a symbol for all."
-    return isinstance(n, int) and n == 1
+    return not isinstance(n, torch.SymInt) and bool(n == 1)
 
 def _product(
     x, # (B, groups*n, H, W)
