@@ -13,7 +13,7 @@ setup(
     author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
     long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research', 'Framework :: Jupyter', 'Programming Language :: Python :: 3'],
-    packages=find_packages(include=['dpa_reid', 'dpa_reid.*']), package_data={'dpa_reid': ['networks/*/*']},
+    packages=find_packages(include=['dpa_reid', 'dpa_reid.*']), package_data={'dpa_reid': ['networks/*/*', 'use/search.*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
     extras_require={k.removesuffix('_requirements'): v.split() for k, v in cfg.items() if k.endswith('_requirements')},

@@ -154,7 +154,7 @@ def _add_new(self:Gallery, rows, unit):
 def _propose(self:Gallery, points, unit, m, conditions, probes):
     "The `m` rows nearest to each query with exact distances, in order."
     hits = self.engine.search(unit, m, conditions, probes)
-    if not len(hits.rows): return hits.rows.assign(query=[], distance=[])
+    if not len(hits.rows): return hits.rows.assign(query=[], distance=[], ok=[])
     found = Points(torch.from_numpy(np.ascontiguousarray(hits.vectors)), 'gallery', 'cosine')
     d2 = _pairs(points, found, torch.from_numpy(hits.query.copy()), torch.arange(len(found)))
     ok = row_checksums(hits.rows, hits.vectors) == hits.rows['check'].to_numpy()
