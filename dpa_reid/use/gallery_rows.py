@@ -15,7 +15,7 @@ from ..core import *
 gallery_columns = dict(image_id='text', path='text', pid='text', camid='integer', time='number', track='text',
                        frame='integer', x='number', y='number', w='number', h='number', more='text')
 
-# %% ../../nbs/use/10_gallery_rows.ipynb #4b4c1458
+# %% ../../nbs/use/10_gallery_rows.ipynb #ea81f63a
 def _as_text(v):
     "A value as text: '' where it is missing, 17.0 as '17'."
     if v is None or v is pd.NaT or isinstance(v, float) and math.isnan(v): return ''
@@ -25,8 +25,9 @@ def _as_text(v):
 def _text_column(name, values):
     "Texts; raises `DataError` for one that no engine could store."
     texts = [_as_text(v) for v in values]
-    bad = [t for t in texts if '\0' in t or len(t) > 4000 and name != 'more' or len(t) > 60_000]
-    if bad: raise DataError(f"the column {name} holds a zero byte or more than 4000 characters: {bad[0][:40]!r}.")
+    most = dict(image_id=200, more=60_000).get(name, 4000)
+    bad = [t for t in texts if '\0' in t or 4*len(t) > most and len(t.encode()) > most]
+    if bad: raise DataError(f"the column {name} holds a zero byte or more than {most:,} bytes: {bad[0][:40]!r}.")
     return pd.Series(texts, dtype=object)
 
 # %% ../../nbs/use/10_gallery_rows.ipynb #335be327
@@ -114,21 +115,22 @@ def _condition(column, v):
     low, high = (None if b is None else _number(column, 'number', b) for b in v)
     return Condition(column, kind, low, high, None)
 
-# %% ../../nbs/use/10_gallery_rows.ipynb #1624d547
+# %% ../../nbs/use/10_gallery_rows.ipynb #a7fb1d46
 def where_text(
     conditions:list, # from `read_where`
-    quote # callable text -> literal
+    quote, # callable text -> literal
+    brackets:str='()' # around a list
 )->str: # empty for no condition
     "Conditions in a language like SQL; raises `DataError` where an empty list allows nothing."
-    return ' and '.join(_condition_text(c, quote) for c in conditions)
+    return ' and '.join(_condition_text(c, quote, *brackets) for c in conditions)
 
-def _condition_text(c, quote):
+def _condition_text(c, quote, opened, closed):
     "One condition in a language like SQL."
     if c.values is None:
         ends = [f'{c.column} {op} {v!r}' for op, v in (('>=', c.low), ('<=', c.high)) if v is not None]
         return ' and '.join([f'{c.column} is not null', *ends])
     literals = [quote(v) if c.kind == 'text' else repr(v) for v in c.values if v is not None]
-    parts = [f"{c.column} in ({', '.join(literals)})"] if literals else []
+    parts = [f"{c.column} in {opened}{', '.join(literals)}{closed}"] if literals else []
     if None in c.values: parts.append(f'{c.column} is null')
     if not parts: raise DataError(f"where: {c.column}=[]: an empty list allows no row; leave the column out.")
     return f"({' or '.join(parts)})"

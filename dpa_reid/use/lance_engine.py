@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Hits', 'import_extra', 'engine_errors', 'LanceEngine']
 
-# %% ../../nbs/use/11_lance_engine.ipynb #08d93fa3
-import json, warnings
+# %% ../../nbs/use/11_lance_engine.ipynb #fccd9d60
+import json, re, warnings
 from collections import namedtuple
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -31,7 +31,7 @@ def import_extra(
         raise ReIDError(f"{name} is not installed, which this gallery needs ({e}): "
                         f"pip install 'dpa_reid[{extra}]'") from None
 
-# %% ../../nbs/use/11_lance_engine.ipynb #763f7c75
+# %% ../../nbs/use/11_lance_engine.ipynb #30be3571
 @contextmanager
 def engine_errors(
     place, # the gallery, for the message
@@ -41,7 +41,7 @@ def engine_errors(
     try: yield
     except (ReIDError, KeyboardInterrupt, SystemExit, GeneratorExit): raise
     except BaseException as e:                          # a panic of a library in Rust is no `Exception`
-        why = ' '.join(str(e).split())[:300] or type(e).__name__
+        why = re.sub(r',? \S+\.rs:\d+:\d+', '', ' '.join(str(e).split()))[:300] or type(e).__name__
         raise ReIDError(f"{place}: the gallery could not {doing} ({why}). What was enrolled before is kept; "
                         "`dpa_gallery info --verify` says what can still be read.") from e
 
@@ -234,7 +234,7 @@ def scan(self:LanceEngine,
         for batch in (query.where(sql) if sql else query).to_batches(size):
             yield _from_arrow(pa.Table.from_batches([batch]))
 
-# %% ../../nbs/use/11_lance_engine.ipynb #58f7ea89
+# %% ../../nbs/use/11_lance_engine.ipynb #c39e4f29
 @patch
 def tend(self:LanceEngine,
     cells:int=0, # cells of a new index; 0 keeps the one there is
@@ -257,4 +257,4 @@ def state(self:LanceEngine)->dict: # files of rows, and rows in the index (0 wit
     with engine_errors(self.place, 'be read'):
         if (t := self._table('rows')) is None: return dict(files=0, indexed=0)
         indexed = max((i.num_indexed_rows or 0 for i in t.list_indices()), default=0)
-        return dict(files=t.stats().fragment_stats.num_fragments, indexed=indexed)
+        return dict(files=t.stats()['fragment_stats']['num_fragments'], indexed=indexed)
