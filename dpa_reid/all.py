@@ -9,7 +9,7 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/cli/05_all.ipynb #4c716b4e
+# %% ../nbs/cli/05_all.ipynb #1b2097e8
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
@@ -34,6 +34,7 @@ from .data.protocol import (
     single_gallery_shot, single_query_shot, HeldOutIds, held_out, default_protocol, roles_for, show_roles)
 from .data.k_fold import k_fold
 from .data.splitfile import save_split, load_split, check_split
+from .data.crops import *
 from .data.images import Images, open_images
 from .data.sampler import PKDataLoader
 from .data.augment import no_augs, read_image, random_erasing, reid_tfms
@@ -63,6 +64,7 @@ from .train.learner import reid_learner
 from .train.embed import *
 from .train.evaluate import Evaluation, evaluate, protocol_report
 from .train.run import Run
+from .train.tracks import *
 from .insight.ranking_lists import *
 from .insight.mistakes import *
 from .insight.breakdowns import Breakdown, by_column, groupable_columns

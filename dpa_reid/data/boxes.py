@@ -53,7 +53,7 @@ def crop_pixels(
     low, high = np.floor(low + .5), np.floor(high + .5)
     return np.hstack([low, np.maximum(high - low, 1)]).astype(int)
 
-# %% ../../nbs/data/00_boxes.ipynb #4415d14f
+# %% ../../nbs/data/00_boxes.ipynb #36bb7398
 def with_boxes(
     df:pd.DataFrame, # manifest; with columns x, y, w, h, or without
     margin:float=None, # share of the box on each side; None for the column `margin`, or 0.05 where there is none
@@ -67,7 +67,7 @@ def with_boxes(
     todo = [not np.isnan(b).any() and split_box(p)[1] is None for p, b in zip(path, boxes, strict=True)]
     at = np.flatnonzero(todo)
     for i, b in zip(at, crop_pixels(boxes[at], share[at]), strict=True): path[i] = box_path(path[i], b)
-    return df.assign(path=path.astype(str) if len(at) == len(df) else path) if len(at) else df
+    return df.assign(path=pd.Series(path, df.index, dtype=df.path.dtype)) if len(at) else df
 
 # %% ../../nbs/data/00_boxes.ipynb #795db9b8
 def frames_of(

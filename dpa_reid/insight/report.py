@@ -130,11 +130,12 @@ def _short(paths, among):
     except ValueError: return list(map(str, paths))
     return [os.path.relpath(p, root) if root else p for p in map(str, paths)]
 
-# %% ../../nbs/insight/07_report.ipynb #7bfeea20
+# %% ../../nbs/insight/07_report.ipynb #be64235e
 def _hardest_section(e, n, size, of):
     "The hardest queries, as a table and as pictures."
     hard = hardest(e, n)
-    if 'path' in hard: hard['path'] = _short(hard['path'], e.splits[0].df.path)
+    # as objects: a file name need not be UTF-8
+    if 'path' in hard: hard['path'] = pd.Series(_short(hard['path'], e.splits[0].df.path), hard.index, dtype=object)
     lists = _img(ranking_lists(e, hard[:4], size=size),
                  'ranking lists of the hardest queries') if _has_images(e) else ''
     text = 'Lowest AP first. positives: how many there are to find; first: the rank of the first of them; nearest: the identity found in first place.'

@@ -32,9 +32,13 @@ def atomic_dir(
         os.replace(part, root)
     finally: shutil.rmtree(part, ignore_errors=True)
 
-# %% ../../../nbs/data/03_datasets/02_writers.ipynb #6d456726
+# %% ../../../nbs/data/03_datasets/02_writers.ipynb #bdaf2277
 def _check_plan(df):
     "Raises `DataError` for an image that is not a JPEG or is missing, and for two images in one place."
+    boxes = [p for p in df.path if split_box(p)[1]]
+    if boxes:
+        raise DataError(f"{len(boxes)} of {len(df)} images are boxes in frames: {first_few(boxes)}. Write them first, "
+            "`save_crops(df, folder, '.jpg')`.")
     others = [p for p in df.path if Path(p).suffix.lower() not in ('.jpg', '.jpeg')]
     if others:
         raise DataError(f"{len(others)} of {len(df)} images are not JPEG files, and these layouts know nothing else: "
