@@ -9,7 +9,7 @@ __all__ = []
 from functools import partial
 from fastai.vision.all import *
 
-# %% ../nbs/cli/05_all.ipynb #1b2097e8
+# %% ../nbs/cli/05_all.ipynb #6c503b36
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
 from .compute import fast_dtype, channels_last, set_threads, open_image
@@ -51,6 +51,7 @@ from .scores.distance import nearest, ranked_neighbors, by_faiss
 from .scores.rerank import *
 from .scores.metrics import retrieval_measures, RetrievalScores, hit_at_k, plot_cmc, evaluate_retrieval
 from .scores.verification import *
+from .scores.calibration import match_probability, answer_probability
 from .scores.components import Variance
 from .scores.intervals import Intervals, score_intervals
 from .scores.comparison import Comparison, compare_scores
@@ -80,6 +81,8 @@ from .study.speed import step_speed
 from .use.training import *
 from .use.scoring import open_model, evaluate_model
 from .use.cross_validation import cross_validate
+from .use.open_set import open_set
+from .use.embedding_files import save_embeddings, load_embeddings
 from .use.vrai_submission import *
 from .use.gallery import *
 

@@ -9,7 +9,7 @@ __all__ = ['comparison_table', 'dpa_eval', 'dpa_train']
 from .command import *
 from .command import _check_options
 
-# %% ../../nbs/cli/03_models.ipynb #f72a29b0
+# %% ../../nbs/cli/03_models.ipynb #b3e96b82
 import json, sys, time
 from pathlib import Path
 import numpy as np, torch
@@ -32,6 +32,7 @@ from ..use.training import *
 from ..use.scoring import *
 from ..use.cross_validation import *
 from ..use.vrai_submission import *
+from ..use.embedding_files import *
 from .choices import *
 from .choices import _arch_for, _net_options, _own_recipe, _recipe_settings
 from .choices import _stage_numbers, _start_from, _system
@@ -167,7 +168,25 @@ def _print_files(out, report, repeats):
     pictures = 'ranking.png and report.html show' if report else 'ranking.png shows'
     if repeats > 1: print(f"scores.json, queries.csv and cmc.png hold what was asked for; {pictures} the first repeat.")
 
-# %% ../../nbs/cli/03_models.ipynb #39c4eb66
+# %% ../../nbs/cli/03_models.ipynb #34d8d100
+def _eval_files(emb, against, data, test, protocol, split, how, out, needs_net):
+    "Score a file of embeddings, and compare it with another."
+    if given := [f'--{k}' for k, v in needs_net.items() if v]:
+        raise ReIDError(f"--emb {emb}: holds vectors and no network, so {first_few(given)} cannot be had. Leave it out.")
+    _check_other(emb, against)
+    images, embeddings = open_embedding_files(emb, against, data, test)
+    rule, why = pick_protocol(protocol, images, split)
+    settings = dict(files=[file_digest(f) for f in embeddings], protocol=rule.describe(), ranking=how)
+    if out: _check_folder(out, settings)
+    out = Path(out or _default_folder(Path(emb).with_name(f'{Path(emb).stem}-eval'), settings))
+    scored = [evaluate_file(f, e, rule, **how) for f, e in embeddings.items()]
+    result, other = [*scored, None][:2]
+    _print_result(result, why, other)
+    write_scores(result, out, 0, settings=settings, why=why, model=result.source['model'],
+                 comparison=other and _compare(result, other))
+    print(f'\n{out}: scores.json, queries.csv, cmc.png')
+
+# %% ../../nbs/cli/03_models.ipynb #88668481
 @command
 def dpa_eval(
     # model folder, as `dpa_train` and `dpa_demo` write it; default, the library's own network; or timm:ARCHITECTURE,
@@ -187,6 +206,9 @@ def dpa_eval(
     camaware:bool=False, # re-rank and expand with neighbors from other cameras only
     tta:str=None, # average the embeddings of several views: flip (2) or crops (10)
     against:str=None, # a second model folder, the baseline: differences are --model minus --against
+    # in place of --model: a file of embeddings (.parquet or .npz), of any program; --against is then another such file,
+    # and --data a manifest for the columns that a file lacks
+    emb:str=None,
     module:str=None, # your own attention, if the model was trained with one: my_package.attention:Mine
     allow_seen:bool=False, # score also on vehicles that the network was trained on; every output is marked
     submission:str=None, # for VRAI, whose test identities are hidden: write this file for its server, and nothing else
@@ -202,6 +224,8 @@ def dpa_eval(
     _check_options(0, workers=workers, expand=expand, expand_gallery=expand_gallery)
     _check_options(queries=queries, bs=bs, size=size)
     how, own = ranking_options(rerank, expand, alpha, camaware, expand_gallery), module and import_object(module)
+    needs_net = dict(tta=tta, module=module, submission=submission, report=report, size=size, pool=pool)
+    if emb: return _eval_files(emb, against, data, test, protocol, split, how, out, needs_net)
     images, workers, t = open_images(data, test), loader_workers(workers), time.time()
     reading = dict(load_image=images.load_image, bs=bs, num_workers=workers, progress=is_interactive(),
                    tta=tta and lookup(tta, known_views, 'tta'))

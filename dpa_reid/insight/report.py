@@ -208,11 +208,11 @@ def _save_picture(file, save):
     "A picture, whole or not at all."
     with atomic_path(file) as tmp: save(tmp)
 
-# %% ../../nbs/insight/07_report.ipynb #02bd062c
+# %% ../../nbs/insight/07_report.ipynb #c8b57d60
 def write_scores(
     evaluation:Evaluation,
     folder, # where to write
-    queries:int=6, # ranking lists to draw
+    queries:int=6, # ranking lists to draw; 0 for none, which needs no images
     **more # further entries of `scores.json`
 )->Path: # the folder
     "Write `queries.csv`, `cmc.png`, `ranking.png` and, last, `scores.json`; each appears whole or not at all."
@@ -221,7 +221,7 @@ def write_scores(
     with atomic_path(folder/'queries.csv') as tmp: evaluation.queries.to_csv(tmp, index=False, errors='surrogateescape')
     _save_picture(folder/'cmc.png', partial(fig.savefig, dpi=100, bbox_inches='tight'))
     plt.close(fig)
-    _save_picture(folder/'ranking.png', ranking_lists(evaluation, queries).save)
+    if queries: _save_picture(folder/'ranking.png', ranking_lists(evaluation, queries).save)
     with atomic_path(folder/'scores.json') as tmp:
         tmp.write_text(json.dumps({**evaluation.to_dict(), **more}, indent=1))
     return folder
