@@ -1,6 +1,6 @@
 """The search page in a real browser: every step of its use at two widths, in light and dark, by mouse and by keyboard.
 
-usage: python .ci/browser.py [--out FOLDER] [--chromium /usr/bin/chromium]
+usage: python .ci/browser.py [--out FOLDER] [--at FOLDER] [--chromium /usr/bin/chromium]
 
 Needs the package playwright (only its core, no download of browsers) and a Chromium of the system. Draws vehicles, starts
 `dpa_serve` as a process, and prints a line per step; screenshots are kept in the folder.
@@ -33,7 +33,7 @@ def draw(folder, n_ids=14, size=128):
     shown = df.drop_duplicates('pid').head(6)
     for i, p in enumerate(shown.path): frame.paste(Image.open(p), (size*(i % 3), size*(i//3)))
     frame.save(folder/'frame.png')
-    return df, shown
+    shown.to_csv(folder/'shown.csv')
 
 
 def serve(folder, *more):
@@ -43,20 +43,25 @@ def serve(folder, *more):
     args = ['--gallery', folder/'gallery', '--port', 0, '--out', folder/'judged', *more]
     p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code, *map(str, args)], stdout=subprocess.PIPE, text=True,
                          cwd=folder, env={**os.environ, 'PYTHONPATH': str(root)})
-    p.stdout.readline()
-    return p, re.search(r'http://\S+/', p.stdout.readline())[0]
+    for line in p.stdout:
+        if found := re.search(r'http://\S+/', line): return p, found[0]
+    raise RuntimeError(f'the server ended with code {p.wait()}')
 
 
 no_overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 # the lowest contrast of a text with what is behind it, and that text
 contrast = '''() => {
-  const lum = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v/12.92 : ((v + .055)/1.055)**2.4 }); return .2126*r + .7152*g + .0722*b }
+  const part = v => v <= .03928*255 ? v/255/12.92 : ((v/255 + .055)/1.055)**2.4
+  const lum = c => .2126*part(c[0]) + .7152*part(c[1]) + .0722*part(c[2])
   const rgba = s => { const v = s.match(/[\\d.]+/g).map(Number); return v.length < 4 ? [...v, 1] : v }
-  const behind = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] > .99) return c.slice(0, 3) } return [255, 255, 255] }
+  const behind = e => {
+    for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] > .99) return c }
+    return [255, 255, 255] }
   let worst = [99, '']
   for (const e of document.querySelectorAll('body *')) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest('svg')) continue
-    const [a, b] = [lum(rgba(getComputedStyle(e).color).slice(0, 3)), lum(behind(e))].sort((p, q) => q - p)
+    const said = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
+    if (!said || !e.getClientRects().length || e.closest('svg')) continue
+    const [a, b] = [lum(rgba(getComputedStyle(e).color)), lum(behind(e))].sort((p, q) => q - p)
     const ratio = (a + .05)/(b + .05)
     if (ratio < worst[0]) worst = [ratio, e.textContent.trim().slice(0, 40)]
   }
@@ -119,8 +124,7 @@ def search_by_mouse(v, folder, shown):
     page.mouse.up()
     x, y, w, h = map(int, values(page))
     assert abs(x - 128) < 8 and abs(y - 128) < 8 and abs(w - 128) < 10 and abs(h - 128) < 10, values(page)
-    page.get_by_role('button', name='Search again').click()
-    page.wait_for_url('**&x=*')
+    with page.expect_navigation(): page.get_by_role('button', name='Search again').click()
     first = page.locator('.answer').first
     assert Path(shown.path.iloc[4]).name in first.inner_text(), first.inner_text()
     v.said('box by mouse')
@@ -157,19 +161,31 @@ def filter_answers(v):
     v.said('filters')
 
 
-def look_and_judge(v, folder):
-    "A heat map by mouse and by keyboard, a verdict, a download, the page of the pair."
+def look(v):
+    "A heat map by mouse and by keyboard, and the page of the pair."
     page = v.page
     card = page.locator('.answer').nth(1)
+    img = card.locator('img')
     card.scroll_into_view_if_needed()
     card.hover()
-    page.wait_for_function('document.querySelectorAll(".answer img")[1].src.includes("/heat")', timeout=60000)
+    expect(img).to_have_attribute('src', re.compile('/heat'), timeout=180000)
     v.shot('heat')
     page.mouse.move(1, 1)
-    page.wait_for_function('document.querySelectorAll(".answer img")[1].src.includes("/picture")')
+    expect(img).to_have_attribute('src', re.compile('/picture'))
     card.get_by_role('link', name='Why').focus()
-    page.wait_for_function('document.querySelectorAll(".answer img")[1].src.includes("/heat")')
+    expect(img).to_have_attribute('src', re.compile('/heat'))
     v.said('heat map by mouse and by focus')
+    card.get_by_role('link', name='Why').click()
+    page.wait_for_url('**/why*')
+    v.shot('why')
+    page.get_by_role('link', name='Back to the answers').click()
+    page.wait_for_url('**/search*')
+
+
+def judge_and_download(v, folder):
+    "A verdict on a card without leaving the page, and the answers as CSV."
+    page = v.page
+    card = page.locator('.answer').nth(1)
     before = len(pd.read_csv(folder/'judged'/'judgements.csv')) if (folder/'judged'/'judgements.csv').exists() else 0
     card.get_by_role('button', name='Different').focus()
     page.keyboard.press('Enter')
@@ -181,11 +197,6 @@ def look_and_judge(v, folder):
     found = pd.read_csv(io.StringIO(Path(d.value.path()).read_text()))
     assert len(found) == page.locator('.answer').count()
     v.said('download')
-    card.get_by_role('link', name='Why').click()
-    page.wait_for_url('**/why*')
-    v.shot('why')
-    page.get_by_role('link', name='Back to the answers').click()
-    page.wait_for_url('**/search*')
 
 
 def compare_models(v):
@@ -269,18 +280,20 @@ def without_script(browser, url, out, folder):
 
 def run(chromium, out, folder):
     "All steps; raises where one fails."
-    df, shown = draw(folder)
+    if not (folder/'shown.csv').exists(): draw(folder)
+    shown = pd.read_csv(folder/'shown.csv')
     server, url = serve(folder, '--max-mb', 2, '--against', f'{second}:{folder/"second"}')
     try:
         with sync_playwright() as p:
             browser = p.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
             for width, scheme in ((1440, 'light'), (360, 'dark'), (1440, 'dark'), (360, 'light')):
                 v = Visit(browser, url, out, width, scheme)
-                v.page.set_default_timeout(60000)
+                v.page.set_default_timeout(180000)
                 search_by_mouse(v, folder, shown)
                 box_by_keys(v)
                 filter_answers(v)
-                look_and_judge(v, folder)
+                look(v)
+                judge_and_download(v, folder)
                 compare_models(v)
                 judge_pairs(v)
                 mistakes(v, folder)
@@ -290,17 +303,18 @@ def run(chromium, out, folder):
             browser.close()
     finally:
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
+        assert server.wait(120) == 0
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument('--out', default='browser', help='folder of the screenshots')
+    ap.add_argument('--at', help='folder of the drawn vehicles, to use them again')
     ap.add_argument('--chromium', default=shutil.which('chromium') or '/usr/bin/chromium', help='program of the browser')
     a = ap.parse_args()
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as d: run(a.chromium, out, Path(d))
+    with tempfile.TemporaryDirectory() as d: run(a.chromium, out, Path(a.at or d))
     print(f'all steps passed; screenshots in {out}')
 
 

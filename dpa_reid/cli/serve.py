@@ -16,7 +16,7 @@ from ..core import *
 from ..use.scoring import *
 from ..use.gallery import *
 
-# %% ../../nbs/cli/12_serve.ipynb #b4d0c9b7
+# %% ../../nbs/cli/12_serve.ipynb #3a5546d5
 _local = ('127.0.0.1', 'localhost', '::1')
 
 def _listen(host, port):
@@ -25,7 +25,8 @@ def _listen(host, port):
     try: return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as e:
         why = getattr(e, 'strerror', None) or e
-        raise ReIDError(f"--host {host} --port {port}: cannot listen there ({why}). Try another port, such as --port {min(port + 1, 65535)}.") from e
+        raise ReIDError(f"--host {host} --port {port}: cannot listen there ({why}). Try another port, such as --port "
+                        f"{min(port + 1, 65535)}.") from e
 
 def _names(host):
     "The names that a server answers to; none are refused where others may reach it."
@@ -35,9 +36,10 @@ def _warn_open(host, token):
     "Says what it means to listen on other addresses."
     if host in _local: return
     print(f"note: with --host {host} other machines can reach this page"
-          + (". Without TLS they can also read its token on the way." if token else ", search, judge and enrol. Give it a --token."))
+          + (". Without TLS they can also read its token on the way." if token else ", search, judge and enrol. Give "
+                                                                                    "it a --token."))
 
-# %% ../../nbs/cli/12_serve.ipynb #f45e0fcf
+# %% ../../nbs/cli/12_serve.ipynb #c1b0c27d
 def _open_gallery(model, place):
     "A gallery with its model; raises `ReIDError` for an empty one."
     g = Gallery(place, open_model(model, progress=False))
@@ -49,7 +51,9 @@ def _pairs_of(text):
     for part in filter(None, (text or '').split(',')):
         start = len('timm:') if part.startswith('timm:') else 0
         model, colon, place = part[start:].partition(':')
-        if not (model and colon and place): raise ReIDError(f"--against {part}: give a model and its gallery with a colon between them, such as default:galleries/second.")
+        if not (model and colon and place):
+            raise ReIDError(f"--against {part}: give a model and its gallery with a colon between them, such as "
+                            "default:galleries/second.")
         yield part[:start] + model, place
 
 def _folder(out, place):
@@ -57,15 +61,16 @@ def _folder(out, place):
     if out: return Path(out)
     return Path('dpa_serve') if '://' in place else Path(f'{place.rstrip("/")}_judged')
 
-# %% ../../nbs/cli/12_serve.ipynb #233244d4
+# %% ../../nbs/cli/12_serve.ipynb #610e8072
 def _serve(app, sock):
     "Serves until it is interrupted."
     import uvicorn
-    config = uvicorn.Config(app, log_level='warning', access_log=False, server_header=False, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(app, log_level='warning', access_log=False, server_header=False,
+                            timeout_graceful_shutdown=3)
     try: uvicorn.Server(config).run(sockets=[sock])
     except KeyboardInterrupt: pass
 
-# %% ../../nbs/cli/12_serve.ipynb #059213a7
+# %% ../../nbs/cli/12_serve.ipynb #652a613f
 @command
 def dpa_serve(
     model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
@@ -90,5 +95,6 @@ def dpa_serve(
         app = search_app(galleries[0], galleries[1:], folder, token, max_mb*2**20, hosts=_names(host))
         _warn_open(host, token)
         shown = f'[{host}]' if ':' in host else host
-        print(f"{len(galleries[0]):,} images; judgements go to {folder}\nhttp://{shown}:{sock.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
+        print(f"{len(galleries[0]):,} images; judgements go to {folder}\nhttp://{shown}:{sock.getsockname()[1]}/ "
+              "(Ctrl-C ends it)", flush=True)
         _serve(app, sock)

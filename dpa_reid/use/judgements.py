@@ -5,20 +5,20 @@
 # %% auto #0
 __all__ = ['verdicts', 'judgement_columns', 'Judgements', 'contradictions', 'judged_labels', 'uncertain_pairs']
 
-# %% ../../nbs/use/31_judgements.ipynb #18a1c385
-import os, threading
+# %% ../../nbs/use/31_judgements.ipynb #50377126
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 import numpy as np, pandas as pd
 from filelock import FileLock
 from fastcore.basics import patch
 from ..core import *
-from ..data.manifest import read_table
 
-# %% ../../nbs/use/31_judgements.ipynb #74b3305e
+# %% ../../nbs/use/31_judgements.ipynb #99582d94
 verdicts = ('same', 'different', 'unsure')
 _sides = ('path', 'pid', 'camid')
-judgement_columns = ['time', 'verdict', 'a', 'b', 'distance', 'probability', 'model', *(f'{c}_{s}' for c in _sides for s in 'ab')]
+judgement_columns = ['time', 'verdict', 'a', 'b', 'distance', 'probability', 'model',
+                     *(f'{c}_{s}' for c in _sides for s in 'ab')]
 
 # %% ../../nbs/use/31_judgements.ipynb #2da58d2d
 class Judgements:
@@ -32,11 +32,12 @@ class Judgements:
         if not self.file.exists(): return pd.DataFrame(columns=judgement_columns, dtype=object)
         return _read_judgements(self.file)
 
-# %% ../../nbs/use/31_judgements.ipynb #7fa531a3
+# %% ../../nbs/use/31_judgements.ipynb #d2572d26
 def _read_judgements(file):
     "The table of a file; raises `DataError` where columns are missing or a verdict is unknown."
     try: t = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except ValueError as e: raise DataError(f"{file}: cannot be read as a CSV file ({e}). Mend it, or move it away.") from e
+    except ValueError as e:
+        raise DataError(f"{file}: cannot be read as a CSV file ({e}). Mend it, or move it away.") from e
     if absent := [c for c in judgement_columns if c not in t]:
         raise DataError(f"{file}: has no column {first_few(absent)}, so it holds no judgements. Give another folder.")
     if other := sorted(set(t.verdict) - set(verdicts)):
@@ -49,7 +50,7 @@ def _known(row, column):
     v = row.get(column)
     return '' if v is None or v is pd.NA or v != v else str(v)
 
-# %% ../../nbs/use/31_judgements.ipynb #0ba3a6b5
+# %% ../../nbs/use/31_judgements.ipynb #351cf641
 @patch
 def add(self:Judgements,
     a:dict, # image_id, path, pid, camid of one image
@@ -66,7 +67,7 @@ def add(self:Judgements,
     numbers = dict(distance=distance, probability=probability)
     row = dict(time=now, verdict=verdict, a=a['image_id'], b=b['image_id'], model=model)
     row |= {k: '' if v is None else f'{v:.6g}' for k, v in numbers.items()}
-    row |= {f'{c}_{s}': _known(r, c) for c in _sides for s, r in zip('ab', (a, b))}
+    row |= {f'{c}_{s}': _known(r, c) for c in _sides for s, r in zip('ab', (a, b), strict=True)}
     self.folder.mkdir(parents=True, exist_ok=True)
     with self._lock, FileLock(self.folder/'judgements.lock'): self._write(row)
     return row
@@ -81,10 +82,10 @@ def _write(self:Judgements, row):
     found = judged_labels(table)
     with atomic_path(self.labels_file) as tmp: found.to_csv(tmp, index=False)
 
-# %% ../../nbs/use/31_judgements.ipynb #5a094f91
+# %% ../../nbs/use/31_judgements.ipynb #0222a951
 def _last(table):
     "The last verdict of each pair, whichever image came first."
-    key = [tuple(sorted(p)) for p in zip(table.a, table.b)]
+    key = [tuple(sorted(p)) for p in zip(table.a, table.b, strict=True)]
     return table[~pd.Series(key, index=table.index, dtype=object).duplicated(keep='last')]
 
 def _find(parent, i):
@@ -92,7 +93,7 @@ def _find(parent, i):
     while parent.setdefault(i, i) != i: i = parent[i]
     return i
 
-# %% ../../nbs/use/31_judgements.ipynb #1a33ca0a
+# %% ../../nbs/use/31_judgements.ipynb #8bef1b11
 def _images(table):
     "What is known of each judged image, by its id."
     parts = [table[[s, *(f'{c}_{s}' for c in _sides)]].set_axis(['image_id', *_sides], axis=1) for s in 'ab']
@@ -101,13 +102,14 @@ def _images(table):
 def _groups(table, images):
     "The group of each image."
     parent = {}
-    for pid, same in images[images.pid != ''].groupby('pid').groups.items():
+    for same in images[images.pid != ''].groupby('pid').groups.values():
         for i in same[1:]: parent[_find(parent, i)] = _find(parent, same[0])
     last = _last(table)
-    for a, b in zip(*(last[last.verdict == 'same'][s] for s in 'ab')): parent[_find(parent, a)] = _find(parent, b)
+    joined = last[(last.verdict == 'same').to_numpy()]
+    for a, b in zip(joined.a, joined.b, strict=True): parent[_find(parent, a)] = _find(parent, b)
     return images.index.to_series().map(lambda i: _find(parent, i))
 
-# %% ../../nbs/use/31_judgements.ipynb #d7a7c13d
+# %% ../../nbs/use/31_judgements.ipynb #97cf9325
 def contradictions(
     table:pd.DataFrame # of `Judgements`
 )->list: # groups of image ids
@@ -115,7 +117,7 @@ def contradictions(
     images = _images(table)
     group, last = _groups(table, images), _last(table)
     apart = last[(last.verdict == 'different').to_numpy()]
-    bad = {g for a, b in zip(apart.a, apart.b) if (g := group[a]) == group[b]}
+    bad = {g for a, b in zip(apart.a, apart.b, strict=True) if (g := group[a]) == group[b]}
     known = images[images.pid != ''].pid.groupby(group).nunique()
     bad |= set(known.index[known > 1])
     return [group.index[group == g].tolist() for g in sorted(bad)]
@@ -126,7 +128,7 @@ def _camera(text):
     try: return int(float(text))
     except ValueError: return 0
 
-# %% ../../nbs/use/31_judgements.ipynb #99a06880
+# %% ../../nbs/use/31_judgements.ipynb #cba23e46
 def judged_labels(
     table:pd.DataFrame # of `Judgements`
 )->pd.DataFrame: # path, pid, camid, split
@@ -139,7 +141,8 @@ def judged_labels(
     first = keep.index.to_series().groupby(group).min().map(lambda i: f'judged-{sha256_of(i)[:8]}')
     known = keep.pid[keep.pid != ''].groupby(group).first()
     names = group.map({**first.to_dict(), **known.to_dict()})
-    return pd.DataFrame(dict(path=keep.path.to_numpy(), pid=names.to_numpy(), camid=[_camera(c) for c in keep.camid], split='train'))
+    cameras = [_camera(c) for c in keep.camid]
+    return pd.DataFrame(dict(path=keep.path.to_numpy(), pid=names.to_numpy(), camid=cameras, split='train'))
 
 # %% ../../nbs/use/31_judgements.ipynb #7f749618
 def _near_pairs(vectors, n):
@@ -151,11 +154,11 @@ def _near_pairs(vectors, n):
     pairs = np.unique(np.sort(np.stack([i, near.ravel()], 1), axis=1), axis=0)
     return pairs[:, 0], pairs[:, 1], d[pairs[:, 0], pairs[:, 1]]
 
-# %% ../../nbs/use/31_judgements.ipynb #81816e07
+# %% ../../nbs/use/31_judgements.ipynb #59439b0f
 def uncertain_pairs(
     rows:pd.DataFrame, # of a gallery
     vectors:np.ndarray, # (N, D) of length 1
-    certainty=None, # callable distances -> certainty, lowest for what is to be asked first; None for the median distance
+    certainty=None, # callable distances -> certainty, lowest is asked first; None: from the median distance
     judged=(), # pairs of image ids that need no verdict any more
     n_near:int=5 # neighbours of each image that come into question
 )->pd.DataFrame: # a, b (positions), distance, most uncertain first
@@ -164,16 +167,16 @@ def uncertain_pairs(
     i, j, d = _near_pairs(np.asarray(vectors, np.float32), n_near)
     ids, pids = rows.image_id.to_numpy(), rows.pid.to_numpy()
     done = {tuple(sorted(p)) for p in judged}
-    open_ = np.array([tuple(sorted((ids[a], ids[b]))) not in done for a, b in zip(i, j)], bool)
+    open_ = np.array([tuple(sorted((ids[a], ids[b]))) not in done for a, b in zip(i, j, strict=True)], bool)
     unknown = open_ & ((pids[i] == '') | (pids[j] == ''))
     keep = unknown if unknown.any() else open_
     sure = np.abs(d - np.median(d)) if certainty is None else np.asarray(certainty(d))
     t = pd.DataFrame(dict(a=i, b=j, distance=d, sure=sure))[keep]
     return t.sort_values('sure', kind='stable', ignore_index=True).drop(columns='sure')
 
-# %% ../../nbs/use/31_judgements.ipynb #53945b41
+# %% ../../nbs/use/31_judgements.ipynb #01f91220
 @patch
 def pairs(self:Judgements)->dict: # (image id, image id) in sorted order -> the last verdict
     "The pairs that have been judged."
     last = _last(self.table())
-    return {tuple(sorted(p)): v for *p, v in zip(last.a, last.b, last.verdict)}
+    return {tuple(sorted(p)): v for *p, v in zip(last.a, last.b, last.verdict, strict=True)}

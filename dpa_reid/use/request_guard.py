@@ -17,7 +17,7 @@ from ..core import *
 from .uploads import *
 from .search_parts import *
 
-# %% ../../nbs/use/34_request_guard.ipynb #d985e71b
+# %% ../../nbs/use/34_request_guard.ipynb #cf4dcb74
 def wants_json(request:Request)->bool:
     "Whether a request comes from a program."
     return request.url.path.startswith('/api/') or 'application/json' in request.headers.get('accept', '')
@@ -33,7 +33,8 @@ def refusal_response(request:Request, refusal:Refusal):
 def login_form():
     "The form that takes the token."
     token = field('Token of this server', 'token', type='password', autocomplete='current-password', required=True)
-    return ft.Form(token, ft.Div(ft.Button('Enter', type='submit'), cls='row'), method='post', action='/login', cls='panel')
+    return ft.Form(token, ft.Div(ft.Button('Enter', type='submit'), cls='row'), method='post',
+                   action='/login', cls='panel', aria_label='Token')
 
 # %% ../../nbs/use/34_request_guard.ipynb #076db752
 def _check_host(request, hosts):
@@ -48,9 +49,9 @@ def _check_origin(request):
     same = site in ('none', 'same-origin') if origin is None else urlsplit(origin).netloc == request.headers.get('host')
     if not same: raise Refusal("This request comes from another site, which may not act in your name.", 403)
 
-# %% ../../nbs/use/34_request_guard.ipynb #90f099e2
+# %% ../../nbs/use/34_request_guard.ipynb #b31ae277
 class RequestGuard:
-    "ASGI middleware that refuses what should not come in, counts bytes, and forbids the browser what pages do not need."
+    "ASGI middleware that refuses what should not come in, counts bytes, and forbids browsers what no page needs."
     def __init__(self,
         app, # what it guards
         token:str=None, # that every request must show; None for none
@@ -75,7 +76,7 @@ def _bearer(request):
     kind, _, token = request.headers.get('authorization', '').partition(' ')
     return token.strip() if kind.lower() == 'bearer' else ''
 
-# %% ../../nbs/use/34_request_guard.ipynb #e2ba6d7b
+# %% ../../nbs/use/34_request_guard.ipynb #989dab8b
 _open_paths = ('/login', '/search.css', '/search.js')
 
 @patch
@@ -94,7 +95,8 @@ def _check(self:RequestGuard, request):
 
 @patch
 def _too_much(self:RequestGuard):
-    return Refusal(f"The request is larger than the {self.most_bytes/2**20:g} MB that are allowed: send a smaller picture.", 413)
+    return Refusal(f"The request is larger than the {self.most_bytes/2**20:g} MB that are allowed: send a smaller "
+                   "picture.", 413)
 
 # %% ../../nbs/use/34_request_guard.ipynb #21647ca2
 @patch
@@ -116,11 +118,12 @@ async def _throw_away(receive, most):
         most -= len(message.get('body', b''))
         if not message.get('more_body'): return
 
-# %% ../../nbs/use/34_request_guard.ipynb #033b6bfe
+# %% ../../nbs/use/34_request_guard.ipynb #78183af4
 _policy = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 _headers = {'Content-Security-Policy': _policy, 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'same-origin',
-            'Cross-Origin-Resource-Policy': 'same-origin', 'Cross-Origin-Opener-Policy': 'same-origin', 'X-Frame-Options': 'DENY'}
+            'Cross-Origin-Resource-Policy': 'same-origin', 'Cross-Origin-Opener-Policy': 'same-origin',
+            'X-Frame-Options': 'DENY'}
 
 def _with_headers(send, visit, is_new):
     "`send`, with the headers of every reply, and the cookie of a new visit."

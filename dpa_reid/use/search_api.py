@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['answer_fields', 'plain_answers', 'api_search', 'api_enrol', 'api_about', 'openapi', 'api_openapi']
 
-# %% ../../nbs/use/35_search_api.ipynb #54c2174c
+# %% ../../nbs/use/35_search_api.ipynb #bcbcbfe7
 import base64, json
 import numpy as np, pandas as pd
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from .. import __version__
 from ..core import *
 from .uploads import *
 from .search_parts import _file_name
+from .search_fields import *
 from .search_desk import *
 
 # %% ../../nbs/use/35_search_api.ipynb #5ebc49e8
@@ -31,7 +32,7 @@ def plain_answers(
     rows = table.assign(file=table.path.map(_file_name))[list(answer_fields)].to_dict('records')
     return [{k: _plain(v) for k, v in r.items()} for r in rows]
 
-# %% ../../nbs/use/35_search_api.ipynb #7f1cbc01
+# %% ../../nbs/use/35_search_api.ipynb #f441c4e1
 def _decoded(text):
     "A picture in base64, perhaps as an address `data:image/png;base64,...`."
     text = str(text)
@@ -44,11 +45,11 @@ async def _json_fields(request):
     try: fields = json.loads(await request.body())
     except (ValueError, RecursionError): raise Refusal("The body of this request is no JSON.") from None
     if not isinstance(fields, dict): raise Refusal("The JSON of a request is an object with fields.", 422)
-    if isinstance(box := fields.get('box'), list) and len(box) == 4: fields |= dict(zip('xywh', box))
+    if isinstance(box := fields.get('box'), list) and len(box) == 4: fields |= dict(zip('xywh', box, strict=True))
     elif box is not None: raise Refusal("box is a list of four numbers: x, y, w, h.", 422)
     return fields
 
-# %% ../../nbs/use/35_search_api.ipynb #2c8199a4
+# %% ../../nbs/use/35_search_api.ipynb #0d9e0dcf
 async def _request(request):
     "The bytes of the picture (None without one) and the fields of a request."
     kind = request.headers.get('content-type', '').partition(';')[0].strip().lower()
@@ -59,15 +60,17 @@ async def _request(request):
     if kind.startswith('image/') or kind == 'application/octet-stream': return await request.body(), query
     form = await request.form(max_files=1, max_fields=40)
     file = form.get('image')
-    return (await file.read() if hasattr(file, 'read') else None), query | {k: v for k, v in form.items() if not hasattr(v, 'read')}
+    image = await file.read() if hasattr(file, 'read') else None
+    return image, query | {k: v for k, v in form.items() if isinstance(v, str)}
 
-# %% ../../nbs/use/35_search_api.ipynb #75ec89fb
+# %% ../../nbs/use/35_search_api.ipynb #ac0416a1
 def _search(desk, image, fields):
     "The reply to a search."
-    fields = {**fields, 'g': fields.get('image_id'), 'q': None if image is None else desk.shelf.put(image)}
-    query, options = read_query(fields), read_options(fields)
-    table = desk.find(query, options)
-    return dict(answers=plain_answers(table), model=desk.names[0], gallery_images=len(desk.gallery), threshold=desk.threshold())
+    query = read_query({**fields, 'g': fields.get('image_id'), 'q': None}, image is not None)
+    im = None if image is None else read_picture(image, desk.shelf.most_pixels)
+    table = desk.find(query, read_options(fields), im=im)
+    return dict(answers=plain_answers(table), model=desk.names[0], gallery_images=len(desk.gallery),
+                threshold=desk.threshold())
 
 async def api_search(request):
     "Answers to a picture, or to an image of the gallery."
@@ -87,28 +90,37 @@ def api_about(request):
     return JSONResponse(dict(model=desk.names[0], gallery_images=len(desk.gallery), threshold=desk.threshold(),
                              calibrated=desk.calibration() is not None, version=__version__))
 
-# %% ../../nbs/use/35_search_api.ipynb #4d33aa21
+# %% ../../nbs/use/35_search_api.ipynb #7ae2621c
 _search_fields = dict(
     k='number of answers, 1 to 1000; 12 by default', pid='identities, with commas', camid='cameras, with commas',
     track='tracks, with commas', time_from='seconds or a date', time_to='seconds or a date',
     max_distance="largest distance; 'none' for no limit; by default the threshold of the model",
-    group='pid or track: one answer per vehicle or track', x='left of a box in pixels', y='top of the box', w='width of the box', h='height of the box')
-_enrol_words = dict(pid='identity', camid='camera, a whole number', time='seconds or a date', track='track', frame='number of the frame',
+    group='pid or track: one answer per vehicle or track', x='left of a box in pixels', y='top of the box',
+    w='width of the box', h='height of the box')
+_enrol_words = dict(pid='identity', camid='camera, a whole number', time='seconds or a date', track='track',
+                    frame='number of the frame',
                     x='left of a box in pixels', y='top of the box', w='width of the box', h='height of the box')
 
 def _properties(words): return {k: dict(type='string', description=v) for k, v in words.items()}
 
 def _body(words, **more):
     "The three ways to send a picture with fields."
-    def fields(image): return dict(schema=dict(type='object', properties={'image': image, **more, **_properties(words)}))
+    def fields(image):
+        return dict(schema=dict(type='object', properties={'image': image, **more, **_properties(words)}))
     binary = dict(type='string', format='binary')
     base = dict(type='string', format='byte', description='picture file in base64')
-    return dict(required=True, content={'multipart/form-data': fields(binary), 'application/json': fields(base), 'image/*': dict(schema=binary)})
+    return dict(required=True,
+                content={'multipart/form-data': fields(binary), 'application/json': fields(base),
+                         'image/*': dict(schema=binary)})
 
-# %% ../../nbs/use/35_search_api.ipynb #954a46f9
-_error = dict(description='Refused, in one sentence', content={'application/json': dict(schema={'$ref': '#/components/schemas/Error'})})
+# %% ../../nbs/use/35_search_api.ipynb #e903bbe2
+_error = dict(description='Refused, in one sentence',
+              content={'application/json': dict(schema={'$ref': '#/components/schemas/Error'})})
 
-def _reply(name): return {'200': dict(description='Done', content={'application/json': dict(schema={'$ref': f'#/components/schemas/{name}'})}), '4XX': _error}
+def _reply(name):
+    return {'200': dict(description='Done',
+                        content={'application/json': dict(schema={'$ref': f'#/components/schemas/{name}'})}),
+                        '4XX': _error}
 
 def _object(**kinds):
     "A schema of an object: name -> type, two types where a value may be missing."
@@ -116,23 +128,27 @@ def _object(**kinds):
 
 def _schemas():
     number, text = ['number', 'null'], ['string', 'null']
-    answer = _object(rank='integer', distance='number', probability=number, image_id='string', pid=text, camid=['integer', 'null'],
+    answer = _object(rank='integer', distance='number', probability=number, image_id='string', pid=text,
+                     camid=['integer', 'null'],
                      time=number, track=text, frame=['integer', 'null'], file='string')
     about = dict(model='string', gallery_images='integer', threshold=number)
     return dict(Error=_object(error='string'), Answer=answer, Enrolled=_object(image_id='string', new='boolean'),
                 About=_object(**about, calibrated='boolean', version='string'),
                 Answers=_object(answers=dict(type='array', items={'$ref': '#/components/schemas/Answer'}), **about))
 
-# %% ../../nbs/use/35_search_api.ipynb #fd9b431a
+# %% ../../nbs/use/35_search_api.ipynb #f28e6ef2
 def openapi(
     has_token:bool=False # must requests show a token?
 )->dict:
     "The description of the addresses, OpenAPI 3.1."
     named = dict(image_id=dict(type='string', description='an image of the gallery in place of a picture'))
-    paths = {'/api/search': dict(post=dict(summary='Find a vehicle', requestBody=_body(_search_fields, **named), responses=_reply('Answers'))),
-             '/api/enrol': dict(post=dict(summary='Add a picture to the gallery', requestBody=_body(_enrol_words), responses=_reply('Enrolled'))),
+    paths = {'/api/search': dict(post=dict(summary='Find a vehicle', requestBody=_body(_search_fields, **named),
+                                           responses=_reply('Answers'))),
+             '/api/enrol': dict(post=dict(summary='Add a picture to the gallery', requestBody=_body(_enrol_words),
+                                          responses=_reply('Enrolled'))),
              '/api/about': dict(get=dict(summary='What is searched', responses=_reply('About')))}
-    parts = dict(schemas=_schemas()) | (dict(securitySchemes=dict(token=dict(type='http', scheme='bearer'))) if has_token else {})
+    parts = dict(schemas=_schemas())
+    if has_token: parts['securitySchemes'] = dict(token=dict(type='http', scheme='bearer'))
     return dict(openapi='3.1.0', info=dict(title='dpa_reid search', version=__version__), paths=paths, components=parts,
                 security=[dict(token=[])] if has_token else [])
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['search_app']
 
-# %% ../../nbs/use/36_search_app.ipynb #f2cfdd37
+# %% ../../nbs/use/36_search_app.ipynb #51aa7a02
 import json, sys, time
 import numpy as np, pandas as pd
 from fasthtml import ft
@@ -19,18 +19,20 @@ from ..core import *
 from .gallery import *
 from .uploads import *
 from .judgements import *
+from .search_fields import *
 from .search_desk import *
 from .search_parts import *
 from .request_guard import *
 from .search_api import *
 
-# %% ../../nbs/use/36_search_app.ipynb #252279fb
+# %% ../../nbs/use/36_search_app.ipynb #858bf9df
 def _desk(request): return request.app.state.desk
 
 def _foot(desk):
     "The last line of a page: what is searched, and by what."
     t = desk.threshold()
-    known = ['no threshold' if t is None else f'threshold {t:.4g}', 'calibrated' if desk.calibration() else 'not calibrated']
+    known = ['no threshold' if t is None else f'threshold {t:.4g}',
+             'calibrated' if desk.calibration() else 'not calibrated']
     return f"{len(desk.gallery):,} images. Model {desk.names[0]} ({', '.join(known)}). dpa_reid {__version__}."
 
 def _page(request, title, *parts, path=''): return page(title, *parts, path=path, foot=_foot(_desk(request)))
@@ -57,27 +59,31 @@ def _upload(request, data):
     key = _desk(request).shelf.put(file.file.read() if hasattr(file, 'file') else b'')
     return RedirectResponse(link_to('/search', q=key), 303)
 
-# %% ../../nbs/use/36_search_app.ipynb #5f9a8646
+# %% ../../nbs/use/36_search_app.ipynb #02ca7afa
 def _ranks_elsewhere(image_id, tables, names, side):
     "Where other models have an image among their answers, in words."
-    found = [(n, t['rank'][t.image_id == image_id]) for i, (n, t) in enumerate(zip(names, tables)) if i != side]
+    found = [(n, t['rank'][t.image_id == image_id]) for i, (n, t) in enumerate(zip(names, tables, strict=True)) if i != side]
     return '; '.join(f'{n}: rank {r.iloc[0]}' if len(r) else f'{n}: not here' for n, r in found)
 
 def _verdict(judged, query, image_id):
     "The verdict on a pair of the gallery; '' where there is none."
     return judged.get(tuple(sorted((query['g'], image_id))), '') if query.get('g') else ''
 
+def _numbers(found):
+    "Distance and probability as a form sends them."
+    return {k: '' if (v := found[k]) is None else f'{v:.6g}' for k in ('distance', 'probability')}
+
 def _cards(request, tables, side, query, back):
     "The answers of one model."
     desk, judged = _desk(request), _desk(request).judgements.pairs()
     names, heat = desk.names, hasattr(getattr(desk.galleries[side].embedder, 'net', None), 'body')
     for r in tables[side].to_dict('records'):
-        numbers = dict(distance=f"{r['distance']:.6g}", probability='' if r['probability'] is None else f"{r['probability']:.4g}")
-        form = judge_form(request.scope['form_token'], r['image_id'], query, back, _verdict(judged, query, r['image_id']), **numbers)
+        form = judge_form(request.scope['form_token'], r['image_id'], query, back,
+                          _verdict(judged, query, r['image_id']), **_numbers(r))
         note = _ranks_elsewhere(r['image_id'], tables, names, side) if len(tables) > 1 else ''
         yield answer_card(r, query, None if side else form, side, note, heat)
 
-# %% ../../nbs/use/36_search_app.ipynb #58f2238c
+# %% ../../nbs/use/36_search_app.ipynb #60463c91
 def _none_found(desk, options, fields):
     "What to say where there are no answers."
     limit = desk.threshold() if options.max_distance is None else options.max_distance
@@ -89,22 +95,27 @@ def _odds_text(desk, table):
     "What the probabilities mean, and what is left for none of the answers."
     if desk.calibration() is None or not len(table): return ''
     own = table.pid + table.track
-    if (own == '').any(): return 'Percentages: the chance that a pair shows one vehicle, where even odds were given before.'
+    if (own == '').any():
+        return 'Percentages: the chance that a pair shows one vehicle, where even odds were given before.'
     rest = 1 - table[~own.duplicated()].probability.astype(float).sum()
-    return (f'Percentages: the chance that it is this vehicle, if half of all searches are for vehicles in the gallery. None of these: {100*max(0, rest):.0f}%.')
+    return ('Percentages: the chance that it is this vehicle, if half of all searches are for vehicles in the '
+            f'gallery. None of these: {100*max(0, rest):.0f}%.')
 
-# %% ../../nbs/use/36_search_app.ipynb #f21cfdcf
+# %% ../../nbs/use/36_search_app.ipynb #6e9d4f65
 def _results(request, fields, query, options):
     "The answers of each model, and what to do with them."
     desk, asked, begun = _desk(request), {k: v for k, v in fields.items() if k in query_fields}, time.perf_counter()
     sides = range(len(desk.galleries)) if fields.get('compare') else [0]
     tables = [desk.find(query, options, s) for s in sides]
     took = f'{len(tables[0])} answers in {1000*(time.perf_counter() - begun):.0f} ms. {_odds_text(desk, tables[0])}'
-    files = [ft.A(f'{k.upper()}', href=link_to('/download', **fields, format=k), download=True) for k in ('csv', 'json')]
+    files = [ft.A(f'{k.upper()}', href=link_to('/download', **fields, format=k),
+                  download=True) for k in ('csv', 'json')]
     columns = [ft.Section(*([ft.H2(desk.names[s])] if len(tables) > 1 else []),
-                          ft.Ol(*_cards(request, tables, s, asked, link_to('', **fields)), cls='answers') if len(tables[s])
+                          ft.Ol(*_cards(request, tables, s, asked, link_to('', **fields)),
+                                cls='answers') if len(tables[s])
                           else _none_found(desk, options, fields)) for s in sides]
-    return ft.Div(ft.P(took, ' Download: ', files[0], ' ', files[1], cls='hint'), ft.P('', id='said', role='status', cls='notice'),
+    return ft.Div(ft.P(took, ' Download: ', files[0], ' ', files[1], cls='hint'),
+                  ft.P('', id='said', role='status', cls='notice'),
                   ft.Div(*columns, cls='models' if len(columns) > 1 else 'one'), cls='found')
 
 def _search(request):
@@ -139,33 +150,37 @@ def _heat(request):
     query, part = read_query(_given(request, query_fields)), request.query_params.get('part') == 'answer'
     return _jpeg(_desk(request).heat(query, request.query_params.get('id', ''), _side(request))[int(part)])
 
-# %% ../../nbs/use/36_search_app.ipynb #fa429f67
+# %% ../../nbs/use/36_search_app.ipynb #be5eeb36
+def _heat_figure(pair, part, text):
+    "One picture of a pair with its caption."
+    return ft.Figure(ft.Img(src=link_to('/heat', **pair, part=part), alt=f'Heat map: {text}'), ft.Figcaption(text))
+
 def _why(request):
     "Both pictures of a pair under their heat."
     fields, desk = _given(request, query_fields), _desk(request)
     image_id, side = request.query_params.get('id', ''), _side(request)
     desk.heat(read_query(fields), image_id, side)
-    row = desk.row(image_id, side)
-    def figure(part, text):
-        src = link_to('/heat', **fields, id=image_id, side=side or None, part=part)
-        return ft.Figure(ft.Img(src=src, alt=f'Heat map: {text}'), ft.Figcaption(text))
+    row, pair = desk.row(image_id, side), dict(fields, id=image_id, side=side or None)
     known = ', '.join(f'{k} {v}' for k, v in (('identity', row['pid']), ('track', row['track'])) if v)
-    pictures = ft.Div(figure('query', 'What was searched for'), figure('answer', f'The answer{": " * bool(known)}{known}'), cls='two')
+    pictures = ft.Div(_heat_figure(pair, 'query', 'What was searched for'),
+                      _heat_figure(pair, 'answer', f'The answer{": " * bool(known)}{known}'), cls='two')
     text = 'Bright places made the network find the two alike. They show where it looked, not that it is right.'
     back = ft.P(ft.A('Back to the answers', href=link_to('/search', **fields)))
-    return _page(request, 'Why these two match', ft.Section(pictures, ft.P(text, cls='hint'), back, cls='panel'), path='/')
+    return _page(request, 'Why these two match',
+                 ft.Section(pictures, ft.P(text, cls='hint'), back, cls='panel'), path='/')
 
-# %% ../../nbs/use/36_search_app.ipynb #964bff7a
-def _probable(fields, name):
-    "A number that the page sent along, or None."
-    try: return float(fields.get(name) or 'nan')
+# %% ../../nbs/use/36_search_app.ipynb #0df4e221
+def _sent(fields, name):
+    "A number that the page sent along; None without one."
+    try: v = float(fields.get(name) or 'nan')
     except ValueError: return None
+    return v if np.isfinite(v) else None
 
 def _judge(request, data):
     "Keeps a verdict."
     check_form(request, data)
     fields = {k: data[k] for k in query_fields if isinstance(data.get(k), str)}
-    numbers = [v if v is None or v == v else None for v in (_probable(data, 'distance'), _probable(data, 'probability'))]
+    numbers = [_sent(data, k) for k in ('distance', 'probability')]
     if (verdict := data.get('verdict')) not in verdicts: raise Refusal("A verdict is same, different or unsure.", 422)
     if data.get('id') == fields.get('g'): raise Refusal("These are one and the same image.", 422)
     row = _desk(request).judge(read_query(fields), str(data.get('id')), verdict, *numbers)
@@ -173,14 +188,15 @@ def _judge(request, data):
     back = str(data.get('back') or '')
     return RedirectResponse('/pairs' if back == 'pairs' else '/search?' + back.lstrip('?'), 303)
 
-# %% ../../nbs/use/36_search_app.ipynb #62c9a2df
+# %% ../../nbs/use/36_search_app.ipynb #de738e61
 def _progress(desk):
     "What the verdicts have come to."
     table = desk.judgements.table()
     labels, against = judged_labels(table), contradictions(table)
     rows = {'Verdicts': len(table), 'Vehicles in labels.csv': labels.pid.nunique(), 'Images in labels.csv': len(labels),
             'Contradicted groups, left out': len(against)}
-    use = ft.P('Train on them with ', ft.Code(f'dpa_train --data {desk.judgements.labels_file} --protocol held_out'), cls='hint')
+    use = ft.P('Train on them with ',
+               ft.Code(f'dpa_train --data {desk.judgements.labels_file} --protocol held_out'), cls='hint')
     return ft.Section(number_table({k: str(v) for k, v in rows.items()}, 'So far'), use,
                       ft.P(ft.A('Download the verdicts', href='/judgements.csv', download=True)), cls='panel')
 
@@ -188,31 +204,35 @@ def _pairs(request):
     "The page that asks for verdicts."
     desk = _desk(request)
     found = desk.pairs(1)
-    if not found: return _page(request, 'Judge pairs', notice('There is no pair left to judge.'), _progress(desk), path='/pairs')
+    if not found:
+        return _page(request, 'Judge pairs', notice('There is no pair left to judge.'), _progress(desk), path='/pairs')
     pair = found[0]
-    numbers = dict(distance=f"{pair['distance']:.6g}", probability='' if pair['probability'] is None else f"{pair['probability']:.4g}")
-    form = judge_form(request.scope['form_token'], pair['b']['image_id'], dict(g=pair['a']['image_id']), 'pairs', **numbers)
+    form = judge_form(request.scope['form_token'], pair['b']['image_id'], dict(g=pair['a']['image_id']), 'pairs',
+                      **_numbers(pair))
     return _page(request, 'Judge pairs', pair_view(pair, form), _progress(desk), path='/pairs')
 
-# %% ../../nbs/use/36_search_app.ipynb #f52d86e6
+# %% ../../nbs/use/36_search_app.ipynb #0f6b0200
 def _scores_section(desk, side):
     "The scores of one model on its gallery."
     try: found = desk.gallery_scores(side)
     except Refusal as e: return ft.Section(ft.H2(desk.names[side]), notice(str(e)), cls='panel')
     s, rule = found['scores'], 'without those of its own camera' if found['cameras'] else 'without itself'
     rows = {'mAP': s.mAP, **{f'Rank-{r}': s.cmc[r-1] for r in (1, 5, 10) if r <= len(s.cmc)}, 'mINP': s.mINP}
-    text = f"Each of {found['n']:,} images is searched among the others, {rule}. {s.n_skipped} of them have no other image of their vehicle there."
+    text = (f"Each of {found['n']:,} images is searched among the others, {rule}. {s.n_skipped} of them have no other "
+            "image of their vehicle there.")
     key = ft.P('Distances of pairs: solid green of one vehicle, dashed red of two.', cls='hint')
-    charts = ft.Div(cmc_chart(s.cmc), ft.Div(distance_chart(found['same'], found['different'], desk.threshold(side)), key), cls='charts')
+    charts = ft.Div(cmc_chart(s.cmc),
+                    ft.Div(distance_chart(found['same'], found['different'], desk.threshold(side)), key), cls='charts')
     table = number_table({k: f'{100*v:.1f}%' for k, v in rows.items()}, 'Scores')
     return ft.Section(ft.H2(desk.names[side]), ft.P(text, cls='hint'), charts, table, cls='panel')
 
 def _scores(request):
     "The page of scores."
     desk = _desk(request)
-    return _page(request, 'Scores of the gallery', *(_scores_section(desk, s) for s in range(len(desk.galleries))), path='/scores')
+    return _page(request, 'Scores of the gallery', *(_scores_section(desk, s) for s in range(len(desk.galleries))),
+                 path='/scores')
 
-# %% ../../nbs/use/36_search_app.ipynb #2cde6156
+# %% ../../nbs/use/36_search_app.ipynb #32687290
 def _file(text, name, kind):
     return Response(text, media_type=kind, headers={'Content-Disposition': f'attachment; filename="{name}"'})
 
@@ -222,7 +242,8 @@ def _download(request):
     query, options = read_query(fields), read_options(fields, 200)
     sides = range(len(desk.galleries)) if fields.get('compare') else [0]
     rows = [dict(model=desk.names[s], **r) for s in sides for r in plain_answers(desk.find(query, options, s))]
-    if request.query_params.get('format') == 'json': return _file(json.dumps(rows, indent=1), 'answers.json', 'application/json')
+    if request.query_params.get('format') == 'json':
+        return _file(json.dumps(rows, indent=1), 'answers.json', 'application/json')
     table = pd.DataFrame(rows, columns=['model', *answer_fields])
     return _file(table.to_csv(index=False), 'answers.csv', 'text/csv; charset=utf-8')
 
@@ -231,40 +252,47 @@ def _judgements_file(request):
     table = _desk(request).judgements.table().drop(columns=['path_a', 'path_b'])
     return _file(table.to_csv(index=False), 'judgements.csv', 'text/csv; charset=utf-8')
 
-# %% ../../nbs/use/36_search_app.ipynb #5028aa42
+# %% ../../nbs/use/36_search_app.ipynb #eebe79dc
 def _asset(name, kind):
     "A route that serves a file of the page."
-    def serve(request): return Response(page_file(name), media_type=kind, headers={'Cache-Control': 'public, max-age=86400'})
+    def serve(request):
+        return Response(page_file(name), media_type=kind, headers={'Cache-Control': 'public, max-age=86400'})
     return serve
 
 def _login(request, data):
     "Lets a browser in that knows the token."
     guard = request.scope['guard']
-    if guard.token is None or not guard.knows(data.get('token')): raise Refusal("That is not the token of this server.", 401)
+    if guard.token is None or not guard.knows(data.get('token')):
+        raise Refusal("That is not the token of this server.", 401)
     reply = RedirectResponse('/', 303)
     reply.set_cookie(guard.login, guard.sign('login'), httponly=True, samesite='strict')
     return reply
 
-# %% ../../nbs/use/36_search_app.ipynb #8bff5e51
+# %% ../../nbs/use/36_search_app.ipynb #6bd6f81f
 def _refused(request, e): return refusal_response(request, e)
 
 def _failed(request, e):
     "The reply to a request that failed for a reason of the server."
     print(f'dpa_serve: {request.url.path}: {e}', file=sys.stderr)
-    return refusal_response(request, Refusal("The gallery cannot serve this just now; the log of the server says why.", 503))
+    return refusal_response(request,
+                            Refusal("The gallery cannot serve this just now; the log of the server says why.", 503))
 
 _http_words = {404: 'There is no such page.', 405: 'This address does not take requests of this kind.'}
 
 def _http(request, e):
     "The reply to what the router refuses."
-    return refusal_response(request, Refusal(_http_words.get(e.status_code, 'This request cannot be understood.'), e.status_code))
+    return refusal_response(request,
+                            Refusal(_http_words.get(e.status_code, 'This request cannot be understood.'),
+                                    e.status_code))
 
 def _crashed(request, e):
     "The reply to a mistake in the program itself."
-    return refusal_response(request, Refusal("Something failed that should not have; the log of the server says what.", 500))
+    return refusal_response(request,
+                            Refusal("Something failed that should not have; the log of the server says what.", 500))
 
-# %% ../../nbs/use/36_search_app.ipynb #8671ecdd
-_gets = {'/': _home, '/search': _search, '/picture': _picture, '/query': _query_picture, '/heat': _heat, '/why': _why, '/pairs': _pairs,
+# %% ../../nbs/use/36_search_app.ipynb #11c3983b
+_gets = {'/': _home, '/search': _search, '/picture': _picture, '/query': _query_picture, '/heat': _heat, '/why': _why,
+         '/pairs': _pairs,
          '/scores': _scores, '/download': _download, '/judgements.csv': _judgements_file,
          '/search.css': _asset('search.css', 'text/css'), '/search.js': _asset('search.js', 'text/javascript')}
 _posts = {'/upload': _upload, '/judge': _judge, '/login': _login}
@@ -276,7 +304,7 @@ def _handlers():
     "What replies to each kind of failure."
     return {Refusal: _refused, ReIDError: _failed, HTTPException: _http, 404: _http, 405: _http, Exception: _crashed}
 
-# %% ../../nbs/use/36_search_app.ipynb #1762d925
+# %% ../../nbs/use/36_search_app.ipynb #4a3d9bcc
 def search_app(
     gallery:Gallery, # opened with its network
     against:list=(), # galleries of other networks, to compare with
@@ -288,7 +316,9 @@ def search_app(
 )->FastHTML: # an ASGI application, to be run by uvicorn, say
     "A web application that searches galleries; raises `ReIDError` for a gallery without a network."
     for g in (gallery, *against):
-        if g.embedder is None: raise ReIDError(f"{g.place}: was opened without a network, and the page searches by pictures: Gallery(place, embedder).")
+        if g.embedder is None:
+            raise ReIDError(f"{g.place}: was opened without a network, and the page searches by pictures: "
+                            "Gallery(place, embedder).")
     guard = Middleware(RequestGuard, token=token, most_bytes=most_bytes, hosts=hosts)
     app = FastHTML(default_hdrs=False, htmlkw=dict(lang='en'), sess_cls=None, secret_key='none', canonical=False,
                    exception_handlers=_handlers(), max_part_size=most_bytes)

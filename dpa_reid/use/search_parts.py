@@ -7,7 +7,7 @@ __all__ = ['pages', 'link_to', 'field', 'choice', 'hidden', 'page_file', 'page_h
            'upload_form', 'picture_grid', 'filter_inputs', 'pick_form', 'query_form', 'judge_form', 'answer_card',
            'cmc_chart', 'distance_chart', 'number_table', 'pair_view']
 
-# %% ../../nbs/use/33_search_parts.ipynb #22bbfe41
+# %% ../../nbs/use/33_search_parts.ipynb #68565065
 import time
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ import dpa_reid.use as package
 from ..core import *
 from .uploads import *
 from .judgements import *
-from .search_desk import *
+from .search_fields import *
 
 # %% ../../nbs/use/33_search_parts.ipynb #08f80c5a
 def link_to(
@@ -29,7 +29,7 @@ def link_to(
     given = {k: v for k, v in fields.items() if v not in (None, '', [])}
     return path + ('?' + urlencode(given, doseq=True) if given else '')
 
-# %% ../../nbs/use/33_search_parts.ipynb #7d0c4471
+# %% ../../nbs/use/33_search_parts.ipynb #df2602db
 def _percent(p):
     "A probability in percent, never rounded to certainty."
     return '' if p is None or p != p else '>99%' if p > .99 else '<1%' if p < .01 else f'{100*p:.0f}%'
@@ -45,7 +45,8 @@ def _file_name(path):
 
 def _facts(row):
     "What is known of an image, as pairs of words."
-    facts = dict(identity=row['pid'], camera=row['camid'], time=_when(row['time']), track=row['track'], file=_file_name(row['path']))
+    facts = dict(identity=row['pid'], camera=row['camid'], time=_when(row['time']), track=row['track'],
+                 file=_file_name(row['path']))
     return {k: str(v) for k, v in facts.items() if not pd.isna(v) and v != ''}
 
 def _alt(row, what):
@@ -53,7 +54,7 @@ def _alt(row, what):
     said = ', '.join(f'{k} {v}' for k, v in _facts(row).items() if k != 'file')
     return f'{what}: {said}' if said else what
 
-# %% ../../nbs/use/33_search_parts.ipynb #8990d042
+# %% ../../nbs/use/33_search_parts.ipynb #95de81fd
 def field(
     text:str, # label
     name:str, # of the field
@@ -61,7 +62,8 @@ def field(
     **kwargs # attributes of the input
 ):
     "A labelled input."
-    return ft.Label(text, ft.Input(name=name, value='' if value is None else str(value), id=f'f-{name}', **kwargs), fr=f'f-{name}')
+    return ft.Label(text, ft.Input(name=name, value='' if value is None else str(value), id=f'f-{name}', **kwargs),
+                    fr=f'f-{name}')
 
 def choice(
     text:str, # label
@@ -123,7 +125,7 @@ def notice(
     "A line that stands out, and is read aloud when it appears."
     return ft.P(*text, cls=f'notice {role}', role=role)
 
-# %% ../../nbs/use/33_search_parts.ipynb #2b3b2fd5
+# %% ../../nbs/use/33_search_parts.ipynb #490ea957
 def upload_form(
     token:str, # against requests forged by other sites
     most_bytes:int # of an upload
@@ -131,14 +133,16 @@ def upload_form(
     "The form that takes a picture."
     accept = ','.join(f'image/{f.lower()}' for f in upload_formats)
     file = ft.Input(type='file', name='picture', id='picture', accept=accept, required=True, data_most_bytes=most_bytes)
-    hint = f'A crop of one vehicle, or a whole frame: you can draw a box on it afterwards. {", ".join(upload_formats)}, up to {most_bytes/2**20:.0f} MB.'
+    hint = ('A crop of one vehicle, or a whole frame: you can draw a box on it afterwards. '
+            f'{", ".join(upload_formats)}, up to {most_bytes/2**20:.0f} MB.')
     return ft.Form(
         ft.Label('Picture to search for', file, fr='picture'), ft.P(hint, cls='hint', id='upload-hint'),
         ft.P('You can also paste a picture, or drop it on the page.', cls='hint needs-script'),
         ft.Button('Search', type='submit'), notice('', role='alert'), *hidden(token=token),
-        method='post', action='/upload', enctype='multipart/form-data', id='upload', cls='panel', aria_describedby='upload-hint')
+        method='post', action='/upload', enctype='multipart/form-data', id='upload', cls='panel',
+        aria_label='Search by a picture', aria_describedby='upload-hint')
 
-# %% ../../nbs/use/33_search_parts.ipynb #675253eb
+# %% ../../nbs/use/33_search_parts.ipynb #93f81cbc
 def picture_grid(
     rows:list, # of the gallery
     fields:dict, # filters that they were chosen by
@@ -146,14 +150,16 @@ def picture_grid(
     more:bool # are there any behind these?
 ):
     "Pictures of the gallery, each a link that searches for it."
-    tiles = [ft.Li(ft.A(ft.Img(src=link_to('/picture', id=r['image_id']), alt=_alt(r, 'Search for this image'), loading='lazy'),
+    tiles = [ft.Li(ft.A(ft.Img(src=link_to('/picture', id=r['image_id']), alt=_alt(r, 'Search for this image'),
+                               loading='lazy'),
                         href=link_to('/search', g=r['image_id']))) for r in rows]
     step = [('Previous', skip - 24, skip > 0), ('Next', skip + 24, more)]
-    links = [ft.A(t, href=link_to('/', **fields, skip=s or None) + '#pick', rel=t.lower()) for t, s, is_there in step if is_there]
+    def link(text, to): return ft.A(text, href=link_to('/', **fields, skip=to or None) + '#pick', rel=text.lower())
+    links = [link(text, to) for text, to, is_there in step if is_there]
     empty = [] if rows else [notice('No image of the gallery meets this filter.')]
     return ft.Ul(*tiles, cls='grid'), *empty, ft.Nav(*links, aria_label='More images', cls='steps')
 
-# %% ../../nbs/use/33_search_parts.ipynb #477be4fc
+# %% ../../nbs/use/33_search_parts.ipynb #93f7c082
 def filter_inputs(
     fields:dict # of the request
 )->list:
@@ -167,36 +173,41 @@ def pick_form(
     fields:dict # of the request
 ):
     "The form that filters the gallery's own images."
-    return ft.Form(ft.Div(*filter_inputs(fields), cls='fields'), ft.Button('Show', type='submit', cls='quiet'), method='get', action='/')
+    return ft.Form(ft.Div(*filter_inputs(fields), cls='fields'), ft.Button('Show', type='submit', cls='quiet'),
+                   method='get', action='/', aria_label='Choose images of the gallery')
 
-# %% ../../nbs/use/33_search_parts.ipynb #96d87ffc
-_stage_help = ('Draw a box around the vehicle with the mouse. With the keyboard: Enter starts a box, arrow keys move it, with '
+# %% ../../nbs/use/33_search_parts.ipynb #115f03c7
+_stage_help = ('Draw a box around the vehicle with the mouse. With the keyboard: Enter starts a box, arrow keys move '
+               'it, with '
                'Shift they change its size, Escape removes it, and Enter searches.')
 
 def _stage(fields, size):
     "The picture with its box."
     src = link_to('/query', q=fields.get('q'), g=fields.get('g'))
-    return ft.Div(ft.Img(src=src, alt='The picture that is searched for', draggable='false'), ft.Div(cls='box', hidden=True),
+    return ft.Div(ft.Img(src=src, alt='The picture that is searched for', draggable='false'),
+                  ft.Div(cls='box', hidden=True),
                   cls='stage', id='stage', tabindex=0, role='application', aria_label='Picture to draw a box on',
                   aria_describedby='stage-help', data_width=size[0], data_height=size[1])
 
-# %% ../../nbs/use/33_search_parts.ipynb #bf2ba055
+# %% ../../nbs/use/33_search_parts.ipynb #4d757f74
 _groups = {'': 'image', 'pid': 'vehicle', 'track': 'track'}
 
 def _how(fields, threshold):
     "The fields of how to search."
     limit = 'none' if threshold is None else f'{threshold:.4g} (model)'
-    nolimit = ft.Label(ft.Input(type='checkbox', name='nolimit', value='1', checked=bool(fields.get('nolimit'))), ' No limit', cls='check')
+    nolimit = ft.Label(ft.Input(type='checkbox', name='nolimit', value='1', checked=bool(fields.get('nolimit'))),
+                       ' No limit', cls='check')
     return [field('Answers', 'k', fields.get('k') or 12, type='number', min=1, max=200),
             choice('One answer per', 'group', _groups, fields.get('group') or ''),
-            field('Largest distance', 'max_distance', fields.get('max_distance'), placeholder=limit, inputmode='decimal'), nolimit]
+            field('Largest distance', 'max_distance', fields.get('max_distance'), placeholder=limit,
+                  inputmode='decimal'), nolimit]
 
 def _boxes(fields):
     "The numbers of the box."
     names = dict(x='Left', y='Top', w='Width', h='Height')
     return [field(t, n, fields.get(n), type='number', step=1) for n, t in names.items()]
 
-# %% ../../nbs/use/33_search_parts.ipynb #4ae34592
+# %% ../../nbs/use/33_search_parts.ipynb #5bf35561
 def query_form(
     fields:dict, # of the request
     size:tuple, # width and height of the picture
@@ -204,17 +215,18 @@ def query_form(
     n_models:int=1 # that can be compared
 ):
     "The picture, its box, and how to search, in one form."
-    compare = ft.Label(ft.Input(type='checkbox', name='compare', value='1', checked=bool(fields.get('compare'))), ' Compare the models', cls='check')
+    compare = ft.Label(ft.Input(type='checkbox', name='compare', value='1', checked=bool(fields.get('compare'))),
+                       ' Compare the models', cls='check')
     return ft.Form(
         _stage(fields, size), ft.P(_stage_help, cls='hint needs-script', id='stage-help'),
+        ft.Div(ft.Button('Search again', type='submit'), ft.A('Another picture', href='/', cls='button quiet'), cls='row'),
         ft.Fieldset(ft.Legend('Box, in pixels'), ft.Div(*_boxes(fields), cls='fields four')),
         ft.Fieldset(ft.Legend('Answers'), ft.Div(*_how(fields, threshold), cls='fields')),
         ft.Fieldset(ft.Legend('Only images with'), ft.Div(*filter_inputs(fields), cls='fields')),
         *([compare] if n_models > 1 else []), *hidden(q=fields.get('q'), g=fields.get('g')),
-        ft.Div(ft.Button('Search again', type='submit'), ft.A('Another picture', href='/', cls='button quiet'), cls='row'),
-        method='get', action='/search', id='query', cls='panel')
+        method='get', action='/search', id='query', cls='panel', aria_label='Picture, box and filters')
 
-# %% ../../nbs/use/33_search_parts.ipynb #fe764a8f
+# %% ../../nbs/use/33_search_parts.ipynb #137aed3c
 def judge_form(
     token:str, # against forged requests
     image_id:str, # the answer
@@ -224,21 +236,24 @@ def judge_form(
     **numbers # distance and probability
 ):
     "Three buttons that judge a pair."
-    buttons = [ft.Button(v.capitalize(), name='verdict', value=v, cls=f'quiet {v}', aria_pressed='true' if v == verdict else 'false',
+    buttons = [ft.Button(v.capitalize(), name='verdict', value=v, cls=f'quiet {v}',
+                         aria_pressed='true' if v == verdict else 'false',
                          data_key=v[0]) for v in verdicts]
-    return ft.Form(*buttons, *hidden(token=token, id=image_id, back=back, **query, **numbers), method='post', action='/judge',
+    return ft.Form(*buttons, *hidden(token=token, id=image_id, back=back, **query, **numbers), method='post',
+                   action='/judge',
                    cls='judge', aria_label='Do both show the same vehicle?')
 
-# %% ../../nbs/use/33_search_parts.ipynb #63821b19
+# %% ../../nbs/use/33_search_parts.ipynb #cfbbe9f7
 def _dl(facts): return ft.Dl(*(e for k, v in facts.items() for e in (ft.Dt(k), ft.Dd(v))))
 
 def _numbers(row):
     "Rank, distance and probability of an answer."
     p = _percent(row['probability'])
     chance = [ft.Span(p, cls='chance', title='probability of a match')] if p else []
-    return ft.P(ft.B(str(row['rank'])), ft.Span(f"{row['distance']:.4f}", cls='distance', title='distance'), *chance, cls='numbers')
+    return ft.P(ft.B(str(row['rank'])), ft.Span(f"{row['distance']:.4f}", cls='distance', title='distance'), *chance,
+                cls='numbers')
 
-# %% ../../nbs/use/33_search_parts.ipynb #09effa07
+# %% ../../nbs/use/33_search_parts.ipynb #6a8c3327
 def answer_card(
     row:dict, # an answer
     query:dict, # fields of the query
@@ -249,14 +264,19 @@ def answer_card(
 ):
     "One answer."
     why = dict(query, id=row['image_id'], side=side or None)
-    heats = dict(data_heat=link_to('/heat', **why, part='answer'), data_query_heat=link_to('/heat', **why, part='query')) if heat else {}
-    img = ft.Img(src=link_to('/picture', id=row['image_id'], side=side or None), alt=_alt(row, f"Answer {row['rank']}"), loading='lazy')
+    heats = dict(data_heat=link_to('/heat', **why, part='answer'),
+                 data_query_heat=link_to('/heat', **why, part='query')) if heat else {}
+    img = ft.Img(src=link_to('/picture', id=row['image_id'], side=side or None), alt=_alt(row, f"Answer {row['rank']}"),
+                 loading='lazy')
     more = [ft.A('Why?', href=link_to('/why', **why), aria_label=f"Why answer {row['rank']} matches")] if heat else []
-    more += [ft.A('Search for it', href=link_to('/search', g=row['image_id']), aria_label=f"Search for answer {row['rank']}")] if not side else []
-    return ft.Li(ft.Div(img, cls='picture'), _numbers(row), *([ft.P(note, cls='note')] if note else []), _dl(_facts(row)),
+    if not side:
+        more.append(ft.A('Search for it', href=link_to('/search', g=row['image_id']),
+                         aria_label=f"Search for answer {row['rank']}"))
+    return ft.Li(ft.Div(img, cls='picture'), _numbers(row), *([ft.P(note, cls='note')] if note else []),
+                 _dl(_facts(row)),
                  ft.P(*more, cls='links'), *([form] if form is not None else []), cls='answer', **heats)
 
-# %% ../../nbs/use/33_search_parts.ipynb #9920dfce
+# %% ../../nbs/use/33_search_parts.ipynb #579d5810
 def _svg(parts, label, w=480, h=220):
     "A chart with its description."
     head = f'<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">'
@@ -268,7 +288,8 @@ def _axes(x_ticks, y_ticks, x, y):
            f'<text x="{x(0) - 6:.1f}" y="{y(v) + 4:.1f}" text-anchor="end">{t}</text>' for v, t in y_ticks.items()]
     return out + [f'<text x="{x(v):.1f}" y="212" text-anchor="middle">{t}</text>' for v, t in x_ticks.items()]
 
-def _path(xs, ys, x, y, cls): return f'<path class="{cls}" d="M' + 'L'.join(f'{x(a):.1f} {y(b):.1f}' for a, b in zip(xs, ys)) + '"/>'
+def _path(xs, ys, x, y, cls):
+    return f'<path class="{cls}" d="M' + 'L'.join(f'{x(a):.1f} {y(b):.1f}' for a, b in zip(xs, ys, strict=True)) + '"/>'
 
 # %% ../../nbs/use/33_search_parts.ipynb #aa3c90e6
 def cmc_chart(
@@ -283,7 +304,7 @@ def cmc_chart(
     said = ', '.join(f'{100*cmc[r-1]:.1f}% at rank {r}' for r in ranks)
     return _svg([*parts, line], f'Queries with a right answer by rank: {said}.')
 
-# %% ../../nbs/use/33_search_parts.ipynb #716a49a3
+# %% ../../nbs/use/33_search_parts.ipynb #4758c49f
 def distance_chart(
     same:np.ndarray, # distances of pairs of one vehicle
     different:np.ndarray, # of two vehicles
@@ -296,8 +317,9 @@ def distance_chart(
     def y(v): return 190 - 175*v
     heights = [np.histogram(d, edges)[0]/max(1, np.histogram(d, edges)[0].max()) for d in (same, different)]
     steps = [(np.repeat(edges, 2), np.r_[0, np.repeat(h, 2), 0]) for h in heights]
-    areas = [_path(a, b, x, y, c) for (a, b), c in zip(steps, ('area same', 'area different'))]
-    mark = [] if threshold is None else [f'<line class="mark" x1="{x(threshold):.1f}" x2="{x(threshold):.1f}" y1="15" y2="190"/>']
+    areas = [_path(a, b, x, y, c) for (a, b), c in zip(steps, ('area same', 'area different'), strict=True)]
+    mark = [] if threshold is None else [f'<line class="mark" x1="{x(threshold):.1f}" x2="{x(threshold):.1f}" '
+                                         'y1="15" y2="190"/>']
     ticks = {v: f'{v:.2g}' for v in np.linspace(0, top, 5)}
     said = f'Distances: of one vehicle mostly {np.median(same):.2f}, of two vehicles mostly {np.median(different):.2f}.'
     return _svg([*_axes(ticks, {}, x, y), *areas, *mark], said)
@@ -311,13 +333,14 @@ def number_table(
     body = [ft.Tr(ft.Th(k, scope='row'), ft.Td(v)) for k, v in rows.items()]
     return ft.Table(ft.Caption(caption), ft.Tbody(*body))
 
-# %% ../../nbs/use/33_search_parts.ipynb #a18b6815
+# %% ../../nbs/use/33_search_parts.ipynb #338488ed
 def pair_view(
     pair:dict, # a and b (rows), distance and probability
     form # from `judge_form`
 ):
     "Two pictures side by side, what is known of them, and the buttons."
-    sides = [ft.Figure(ft.Img(src=link_to('/picture', id=pair[s]['image_id'], size=480), alt=_alt(pair[s], f'Image {n}')),
+    sides = [ft.Figure(ft.Img(src=link_to('/picture', id=pair[s]['image_id'], size=480),
+                              alt=_alt(pair[s], f'Image {n}')),
                        ft.Figcaption(_dl(_facts(pair[s])))) for s, n in (('a', 'one'), ('b', 'two'))]
     chance = _percent(pair['probability'])
     said = f"Distance {pair['distance']:.4f}" + (f', {chance} probable' if chance else '')
