@@ -19,7 +19,7 @@ from ..train.recipes import *
 from ..train.learner import *
 from ..train.embed import Embedder
 
-# %% ../../nbs/rivals/01_system.ipynb #d7a7a54d
+# %% ../../nbs/rivals/01_system.ipynb #5c21430c
 @dataclass(frozen=True)
 class System:
     "All that sets one system apart from the others."
@@ -36,6 +36,7 @@ class System:
     fits:bool=False # not trained by gradients: the network has a method `fit(images, pids, camids)`
     paper:dict=field(default_factory=dict) # '1', '2 small', '2 medium' or '2 big' -> mAP, Rank-1, Rank-5 and Rank-10 printed there
     source:str='' # who published it
+    init:str='imagenet' # what commands begin with where nothing else is said, as `dpa_train --init` has it
 
     @property
     def label(self): return self.title + (' (reconstruction)' if self.reconstruction else '')
