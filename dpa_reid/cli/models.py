@@ -265,7 +265,7 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
-# %% ../../nbs/cli/03_models.ipynb #5901ffc1
+# %% ../../nbs/cli/03_models.ipynb #a81f5e73
 @command
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
@@ -294,9 +294,9 @@ def dpa_train(
     protocol:str='auto',
     split:str=None, # file of a shared split, in place of a protocol
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
-    # start from ImageNet weights, from the library's own network ('default'), from random weights ('none'), or from a
-    # local file of weights or a model folder
-    init:str='imagenet',
+    # start from ImageNet weights ('imagenet'), from the library's own network ('default'), from random weights ('none'),
+    # or from a local file of weights or a model folder; by default that of --model, or imagenet
+    init:str=None,
     seed:int=0, # random seed
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
@@ -315,6 +315,7 @@ def dpa_train(
                                                               'attention'), open_images(data, test)
     rule, why = pick_protocol(protocol, images, split)
     if system: system.check(images.df)
+    init = init or (system.init if system else 'imagenet')
     arch = arch or (system.arch if system else _arch_for(init))
     what = dict(model=model) if system else dict(attention=module or attention, stages=stages)
     if options: what['net'] = options

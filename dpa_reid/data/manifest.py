@@ -16,6 +16,9 @@ from ..core import *
 from ..compute import *
 from .boxes import *
 
+# %% ../../nbs/data/01_manifest.ipynb #8c0a6e43
+if pd.get_option('mode.string_storage') == 'auto': pd.set_option('mode.string_storage', 'python')
+
 # %% ../../nbs/data/01_manifest.ipynb #433ef646
 manifest_columns = ['path', 'pid', 'camid', 'split']
 split_names = ['train', 'query', 'gallery']
