@@ -16,12 +16,14 @@ from ..compute import *
 from ..insight.report import _img, _section
 from ..insight.report import _page as _report_page
 from .gallery_rows import *
+from .probabilities import *
 
 # %% ../../nbs/use/13_answers.ipynb #3c5dd6bf
 class Answers:
     "The rows that a search found, nearest first, for one query or several."
     def __init__(self,
-        table:pd.DataFrame, # query, rank, distance, and the columns of `gallery_columns`
+        # query, rank, distance, the columns of `gallery_columns`, and `probability` where the model has a calibration
+        table:pd.DataFrame,
         images:list, # of each query a file, a PIL image, or None
         max_distance:float=np.inf, # what is farther was left out
         labels:list=None # identity of each query where it is known, for green and red frames
@@ -33,9 +35,12 @@ class Answers:
         "The answers to query `i` as a table."
         return self.table[self.table['query'] == range(len(self))[i]]
     def __repr__(self):
-        shown = self.table[['query', 'rank', 'distance', 'pid', 'camid', 'time', 'track', 'path']]
+        columns = ['query', 'rank', 'distance', 'probability', 'pid', 'camid', 'time', 'track', 'path']
+        shown = self.table[[c for c in columns if c in self.table]]
         shown = shown.assign(path=[p.removeprefix(os.getcwd() + os.sep) for p in shown.path])
-        return f"{self.note()}\n{shown.to_string(index=False, max_rows=20, na_rep='', float_format='{:.4f}'.format)}"
+        text = shown.to_string(index=False, max_rows=20, na_rep='', float_format='{:.4f}'.format,
+                               formatters=dict(probability=percent_text))
+        return f"{self.note()}\n{text}"
 
 # %% ../../nbs/use/13_answers.ipynb #c99581f0
 @patch
@@ -44,7 +49,8 @@ def note(self:Answers)->str:
     limit = '' if np.isinf(self.max_distance) else f' within a distance of {self.max_distance:.4g}'
     empty = len(self) - self.table['query'].nunique()
     none = f'; {empty} without any' if empty else ''
-    return f"{len(self.table)} answers to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
+    said = f"{len(self.table)} answers to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
+    return '. '.join(filter(None, [said, odds_text(self.table)])).removesuffix('.')
 
 @patch
 def by(self:Answers,
@@ -83,7 +89,8 @@ def _caption(r):
     "What is known of an answer, in a few lines."
     facts = dict(camera=r.camid, time=r.time, track=r.track)
     known = [f"{k} {f'{v:g}' if k == 'time' else v}" for k, v in facts.items() if not pd.isna(v) and v != '']
-    return '\n'.join([f'{r.rank}. {r.distance:.4f}', *filter(None, [r.pid]), *known])
+    chance = percent_text(getattr(r, 'probability', None))
+    return '\n'.join([f'{r.rank}. {r.distance:.4f}{chance and f", {chance}"}', *filter(None, [r.pid]), *known])
 
 def _color(r, label):
     "Green for the identity of the query and red for another, where both are known."
@@ -94,8 +101,9 @@ def _color(r, label):
 @patch
 def strip(self:Answers, i:int, size:int=112)->str: # HTML
     "A query and its answers as a row of pictures."
-    known = '' if self.labels[i] is None else f'\n{self.labels[i]}'
-    tiles = [_tile(self.images[i], f'query {i}{known}', _blue, size)]
+    known, rest = '' if self.labels[i] is None else f'\n{self.labels[i]}', percent_text(none_of_these(self[i]))
+    text = f'query {i}{known}' + (f'\nnone of these {rest}' if rest else '')
+    tiles = [_tile(self.images[i], text, _blue, size)]
     tiles += [_tile(r.path, _caption(r), _color(r, self.labels[i]), size) for r in self[i].itertuples()]
     rest = '' if len(self[i]) else '<p style="margin:1em">no answer within the limit</p>'
     return f'<div style="display:flex;flex-wrap:wrap;gap:8px;margin:8px 0">{"".join(tiles)}{rest}</div>'
@@ -112,8 +120,10 @@ def to_list(self:Answers)->list: # a dictionary for each query, with its `answer
     "The answers as plain data."
     def plain(r): return {k: None if pd.isna(v) else v.item() if hasattr(v, 'item') else v for k, v in r.items()}
     names = [str(im) if isinstance(im, (str, Path)) else None for im in self.images]
-    return [dict(query=i, image=name, answers=[plain(r) for r in self[i].drop(columns='query').to_dict('records')])
-            for i, name in enumerate(names)]
+    found = [dict(query=i, image=name, answers=[plain(r) for r in self[i].drop(columns='query').to_dict('records')])
+             for i, name in enumerate(names)]
+    if 'probability' not in self.table: return found
+    return [d | dict(none_of_these=none_of_these(self[i])) for i, d in enumerate(found)]
 
 # %% ../../nbs/use/13_answers.ipynb #2e3e087c
 @patch

@@ -20,6 +20,7 @@ from ..scores.points import Points
 from ..train.embed import *
 from .same_network import *
 from .gallery_rows import *
+from .probabilities import *
 from .lance_engine import *
 from .answers import *
 
@@ -34,7 +35,7 @@ class Gallery:
         **options # for the engine, such as `storage_options` or `token`
     ):
         self.place, self.embedder = str(place), embedder
-        self.engine, self._read = open_engine(place, **options), (-1e9, None)
+        self.engine, self._read, self._counted = open_engine(place, **options), (-1e9, None), (None, 0)
         if (about := self.engine.about()) is not None: self._check_about(about)
     def __repr__(self):
         return f"Gallery({self.place}, {len(self):,} images)"
@@ -246,9 +247,8 @@ def _limit(self:Gallery, max_distance):
     if max_distance is not None:
         if not float(max_distance) >= 0: raise ReIDError(f"max_distance={max_distance}: give a number from 0 up.")
         return float(max_distance)
-    threshold = (getattr(self.embedder, 'meta', None) or {}).get('threshold')
-    known = threshold.get('distance') if isinstance(threshold, dict) else None
-    return np.inf if known is None else float(known)
+    known = card_threshold(getattr(self.embedder, 'meta', None))
+    return np.inf if known is None else known
 
 @patch
 def _check_search(self:Gallery, k, group):
@@ -257,6 +257,25 @@ def _check_search(self:Gallery, k, group):
         raise ReIDError(f"k={k}: give a number of answers from 1 to 1000.")
     if group not in (None, 'pid', 'track'):
         raise ReIDError(f"group={group!r}: give 'pid' or 'track', or leave it out.")
+
+# %% ../../nbs/use/14_gallery.ipynb #900715d0
+@patch
+def _n_vehicles(self:Gallery, conditions):
+    "How many vehicles meet `conditions`."
+    key, (last, n) = (str(conditions), self.engine.count()), self._counted
+    if key != last:
+        n = count_vehicles(rows for rows, _ in self.engine.scan(conditions, ['pid', 'track', 'image_id']))
+        self._counted = key, n                          # in one step: other threads search too
+    return n
+
+@patch
+def _with_probability(self:Gallery, table, conditions):
+    "Answers with their probabilities, behind the distance; as they are without a calibration."
+    calibration = card_calibration(getattr(self.embedder, 'meta', None))
+    if calibration is None: return table
+    p = probabilities(calibration, table, lambda: self._n_vehicles(conditions))
+    table.insert(table.columns.get_loc('distance') + 1, 'probability', p)
+    return table
 
 # %% ../../nbs/use/14_gallery.ipynb #c72472b2
 @patch
@@ -278,7 +297,8 @@ def search(self:Gallery,
     table = self._nearest(points, unit, int(k), conditions, self._probes(conditions, exact), group)
     table = table[(table.distance <= limit).to_numpy()]
     self._check_damage(table)
-    return Answers(table[['query', 'rank', 'distance', *gallery_columns]].reset_index(drop=True), images, limit, labels)
+    table = table[['query', 'rank', 'distance', *gallery_columns]].reset_index(drop=True)
+    return Answers(self._with_probability(table, conditions), images, limit, labels)
 
 @patch
 def _check_damage(self:Gallery, table):

@@ -249,7 +249,8 @@ def tend(self:LanceEngine,
             t = self._db().create_table('rows', t.search().to_batches(), schema=t.schema, mode='overwrite')
             self._tables['rows'] = t
         if cells: t.create_index('vector', config=IvfFlat(distance_type='dot', num_partitions=cells))
-        t.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        # twice: the first round removes old files before it writes the index anew
+        for _ in range(2): t.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
 @patch
 def state(self:LanceEngine)->dict: # files of rows, and rows in the index (0 without one)

@@ -13,10 +13,11 @@ import numpy as np, pandas as pd, torch
 from fastcore.basics import patch
 from ..core import *
 from ..compute import *
-from ..scores.calibration import answer_probability, calibration_from, match_probability
+from ..scores.calibration import match_probability
 from ..scores.metrics import *
 from ..insight.gradcam import overlay, pair_heatmap
 from .gallery_rows import *
+from .probabilities import *
 from .answers import *
 from .gallery import *
 from .uploads import *
@@ -129,50 +130,22 @@ def find(self:SearchDesk,
     k, group = (min(1000, 10*o.k + 1), None) if query.image_id else (o.k, o.group)
     answers = self.galleries[side].search(vector, k, o.where or None, o.max_distance, group)
     t = _without(answers, query.image_id, o) if query.image_id else answers.table
-    for r in t.drop(columns=['query', 'rank', 'distance']).to_dict('records'): self._rows.put((side, r['image_id']), r)
-    t = t.drop(columns='query').reset_index(drop=True)
-    t.insert(2, 'probability', self._probability(t, side, o.where))
+    for r in t[list(gallery_columns)].to_dict('records'): self._rows.put((side, r['image_id']), r)
+    t = t.drop(columns=['query', 'probability'], errors='ignore').reset_index(drop=True)
+    t = self.galleries[side]._with_probability(t, read_where(o.where or None))
+    if 'probability' not in t: t.insert(2, 'probability', None)
     return t
-
-# %% ../../nbs/use/32_search_desk.ipynb #5909032c
-def _vehicle(t):
-    "What each row counts as: its identity, or its track, or ''."
-    return ('pid ' + t.pid).where(t.pid != '', ('track ' + t.track).where(t.track != '', ''))
-
-@patch
-def _n_vehicles(self:SearchDesk, side, where):
-    "How many vehicles of a gallery meet a filter."
-    g = self.galleries[side]
-    def count():
-        scan = g.engine.scan(read_where(where or None), ['pid', 'track', 'image_id'])
-        return len({v for rows, _ in scan for v in _vehicle(rows).where(lambda s: s != '', rows.image_id)})
-    return self._facts.get(('vehicles', side, str(where), len(g)), count)
 
 # %% ../../nbs/use/32_search_desk.ipynb #257cfbb6
 @patch
 def calibration(self:SearchDesk, side:int=0):
     "The calibration in the card of a network; None without one that can be read."
-    record = (getattr(self.galleries[side].embedder, 'meta', None) or {}).get('calibration')
-    try: return calibration_from(record) if record else None
-    except ReIDError: return None
+    return card_calibration(getattr(self.galleries[side].embedder, 'meta', None))
 
 @patch
 def threshold(self:SearchDesk, side:int=0):
     "The threshold in the card of a network; None without one."
-    record = (getattr(self.galleries[side].embedder, 'meta', None) or {}).get('threshold')
-    return record.get('distance') if isinstance(record, dict) else None
-
-@patch
-def _probability(self:SearchDesk, t, side, where):
-    "The probability of each answer; None without a calibration."
-    calibration, vehicle = self.calibration(side), _vehicle(t)
-    if calibration is None or not len(t): return [None]*len(t)
-    d = t.distance.to_numpy(float)
-    if (vehicle == '').any(): return match_probability(calibration, d)
-    first = ~vehicle.duplicated().to_numpy()
-    n = max(self._n_vehicles(side, where), int(first.sum()))
-    p = dict(zip(vehicle[first], answer_probability(calibration, d[first], n), strict=True))
-    return [p[v] for v in vehicle]
+    return card_threshold(getattr(self.galleries[side].embedder, 'meta', None))
 
 # %% ../../nbs/use/32_search_desk.ipynb #f1d3046d
 @patch

@@ -16,6 +16,7 @@ from fasthtml import ft
 from fastcore.xml import NotStr, to_xml
 import dpa_reid.use as package
 from ..core import *
+from .probabilities import percent_text
 from .uploads import *
 from .judgements import *
 from .search_fields import *
@@ -30,10 +31,6 @@ def link_to(
     return path + ('?' + urlencode(given, doseq=True) if given else '')
 
 # %% ../../nbs/use/33_search_parts.ipynb #df2602db
-def _percent(p):
-    "A probability in percent, never rounded to certainty."
-    return '' if p is None or p != p else '>99%' if p > .99 else '<1%' if p < .01 else f'{100*p:.0f}%'
-
 def _when(seconds):
     "A time: a date for seconds since 1970, else seconds."
     if pd.isna(seconds): return ''
@@ -248,7 +245,7 @@ def _dl(facts): return ft.Dl(*(e for k, v in facts.items() for e in (ft.Dt(k), f
 
 def _numbers(row):
     "Rank, distance and probability of an answer."
-    p = _percent(row['probability'])
+    p = percent_text(row['probability'])
     chance = [ft.Span(p, cls='chance', title='probability of a match')] if p else []
     return ft.P(ft.B(str(row['rank'])), ft.Span(f"{row['distance']:.4f}", cls='distance', title='distance'), *chance,
                 cls='numbers')
@@ -342,7 +339,7 @@ def pair_view(
     sides = [ft.Figure(ft.Img(src=link_to('/picture', id=pair[s]['image_id'], size=480),
                               alt=_alt(pair[s], f'Image {n}')),
                        ft.Figcaption(_dl(_facts(pair[s])))) for s, n in (('a', 'one'), ('b', 'two'))]
-    chance = _percent(pair['probability'])
+    chance = percent_text(pair['probability'])
     said = f"Distance {pair['distance']:.4f}" + (f', {chance} probable' if chance else '')
     return ft.Section(ft.H2('Do both show the same vehicle?'), ft.Div(*sides, cls='two'), ft.P(said), form,
                       ft.P('Keys: S same, D different, U unsure.', cls='hint needs-script'), cls='panel pair')

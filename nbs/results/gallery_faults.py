@@ -9,11 +9,13 @@ damage    bytes of the data files are changed; no search may return another answ
 Processes are forks of this one, which has imported the library and started no engine.
 """
 import argparse, os, random, resource, shutil, signal, subprocess, sys, tempfile, time
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 import numpy as np, pandas as pd
 from PIL import Image
 from dpa_reid.all import Embedder, ReIDError, reid_net, set_seed, set_threads
+from dpa_reid.core import versions
 from dpa_reid.use.gallery import Gallery
 from dpa_reid.use.enrolment import *
 
@@ -157,7 +159,7 @@ def fill(place, limit, ballast):
         for i in range(1000):
             if limit and i == 20: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             told += gallery.add(*vectors_of(500, i))
-    except ReIDError as e: print(told, '|', str(e)[:260])
+    except ReIDError as e: print(told, '|', str(e).replace(str(place), place.name)[:260])
     found = Gallery(place)
     print(len(found), '|', len(found.info(verify=True)['damaged']), '|', found.search(vectors_of(500, 0)[0][0], 1).table.image_id[0])
     if limit: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -243,6 +245,10 @@ def main():
     a = ap.parse_args()
     set_threads(1)
     rng, folder, failed = random.Random(a.seed), Path(tempfile.mkdtemp()), 0
+    engines = dict(lance=('lancedb',), milvus=('pymilvus', 'milvus_lite'))[a.engine]
+    print('$ python nbs/results/gallery_faults.py', *sys.argv[1:])
+    print(', '.join(f'{k} {v}' for k, v in {**versions(), **{e: version(e) for e in engines}}.items()), flush=True)
+    print('Two cores that other work shared.\n')
     trials = dict(kill=lambda: kills(folder, a.kills, '.db' if a.engine == 'milvus' else '', rng))
     if a.engine == 'lance':
         trials |= dict(reader=lambda: reader(folder), full=lambda: full(folder), damage=lambda: damage(folder, a.changes, rng))

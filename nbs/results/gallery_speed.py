@@ -67,7 +67,7 @@ def brute(gallery, n, dim):
 
 def measure(n, dim, folder):
     "Everything that is measured, by name."
-    gallery, out = Gallery(folder), dict(n=n, dim=dim)
+    gallery, out = Gallery(folder), dict(n=n, dim=dim, peak_mib_start=peak_mib())
     queries, seconds = fill(gallery, n, dim, max(1, n//200))
     out['add_rows_s'] = n/seconds
     begun = time.perf_counter()
@@ -106,5 +106,5 @@ if __name__ == '__main__':
     row = pd.DataFrame([measure(n, dim, folder) | dict(lancedb=__import__('lancedb').__version__, **versions())])
     shutil.rmtree(folder.parent)
     if csv.exists(): row = pd.concat([pd.read_csv(csv).query(f'n != {n} or dim != {dim}'), row])
-    row.round(4).to_csv(csv, index=False)
+    row.sort_values(['n', 'dim']).round(4).to_csv(csv, index=False)
     print(row.T.to_string())
