@@ -6,18 +6,18 @@
 __all__ = ['card_calibration', 'card_threshold', 'vehicle_of', 'count_vehicles', 'probabilities', 'none_of_these', 'percent_text',
            'odds_text']
 
-# %% ../../nbs/use/08_probabilities.ipynb #ddea0841
+# %% ../../nbs/use/08_probabilities.ipynb #7a0300ee
 import numpy as np, pandas as pd
 from ..core import *
 from ..scores.calibration import answer_probability, calibration_from, match_probability
 
-# %% ../../nbs/use/08_probabilities.ipynb #f4b1c90a
+# %% ../../nbs/use/08_probabilities.ipynb #566a36d1
 def _of_card(meta, name):
     "An entry of a model card for cosine distances; None without one."
     record = (meta or {}).get(name)
     return record if isinstance(record, dict) and record.get('metric', 'cosine') == 'cosine' else None
 
-# %% ../../nbs/use/08_probabilities.ipynb #f9682a30
+# %% ../../nbs/use/08_probabilities.ipynb #99edd053
 def card_calibration(
     meta # card of a model, such as `embedder.meta`, or None
 ): # a `Calibration`, or None
@@ -33,7 +33,7 @@ def card_threshold(
     distance = (_of_card(meta, 'threshold') or {}).get('distance')
     return float(distance) if isinstance(distance, (int, float)) else None
 
-# %% ../../nbs/use/08_probabilities.ipynb #b27dfcdd
+# %% ../../nbs/use/08_probabilities.ipynb #a53a8ffc
 def vehicle_of(
     rows:pd.DataFrame # with `pid` and `track`
 )->pd.Series: # of texts
@@ -46,14 +46,14 @@ def count_vehicles(
     "How many vehicles there are; an image with neither identity nor track is one by itself."
     return len({v for rows in parts for v in vehicle_of(rows).where(lambda s: s != '', 'image ' + rows.image_id)})
 
-# %% ../../nbs/use/08_probabilities.ipynb #e7b96673
+# %% ../../nbs/use/08_probabilities.ipynb #2fb01c3c
 def _of_vehicles(calibration, distance, vehicle, n):
     "The probability (N,) of each answer of one query; `n` vehicles compete."
     first = ~vehicle.duplicated().to_numpy()
     found = answer_probability(calibration, distance[first], max(n, int(first.sum())))
     return vehicle.map(dict(zip(vehicle[first], found, strict=True))).to_numpy(float)
 
-# %% ../../nbs/use/08_probabilities.ipynb #a283e773
+# %% ../../nbs/use/08_probabilities.ipynb #d59f8e1c
 def probabilities(
     calibration, # a `Calibration`
     table:pd.DataFrame, # of answers, nearest first: distance, pid, track, and `query` where there are several
@@ -69,7 +69,7 @@ def probabilities(
         out[at] = _of_vehicles(calibration, d[at], vehicle[at], n)
     return out
 
-# %% ../../nbs/use/08_probabilities.ipynb #1b192ec2
+# %% ../../nbs/use/08_probabilities.ipynb #b1a2c6f7
 def none_of_these(
     table:pd.DataFrame # answers to one query: pid, track and probability
 )->float: # or None where vehicles cannot be counted
@@ -84,7 +84,7 @@ def percent_text(
     "A probability in percent, never rounded to certainty."
     return '' if p is None or p != p else '>99%' if p > .99 else '<1%' if p < .01 else f'{100*p:.0f}%'
 
-# %% ../../nbs/use/08_probabilities.ipynb #23f11f52
+# %% ../../nbs/use/08_probabilities.ipynb #88e24cca
 def odds_text(
     table:pd.DataFrame # of answers, with their probabilities where the model has a calibration
 )->str: # '' without probabilities
