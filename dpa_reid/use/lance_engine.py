@@ -130,6 +130,16 @@ def _from_arrow(table):
     whole = [c for c in rows if gallery_columns.get(c) == 'integer']
     return rows.astype(dict.fromkeys(whole, 'Int64')), vectors
 
+# %% ../../nbs/use/11_lance_engine.ipynb #b1762f42
+@patch
+def _again(self:LanceEngine, f, reason=''):
+    "`f()`, and up to four times again where it failed with `reason` in its message."
+    for i in range(5):
+        try: return f()
+        except Exception as e:
+            if i == 4 or reason not in str(e): raise
+            for t in self._tables.values(): t.checkout_latest()
+
 # %% ../../nbs/use/11_lance_engine.ipynb #933cacf7
 @patch
 def add(self:LanceEngine,
@@ -140,7 +150,7 @@ def add(self:LanceEngine,
     with engine_errors(self.place, 'take these rows'):
         table = self._table('rows')
         if table is None: table = self._db().create_table('rows', schema=_schema(vectors.shape[1]), exist_ok=True)
-        table.add(_as_arrow(rows, vectors))
+        self._again(lambda: table.add(_as_arrow(rows, vectors)), 'concurrent transaction')
 
 # %% ../../nbs/use/11_lance_engine.ipynb #57ec84d5
 @patch
@@ -167,7 +177,8 @@ def delete(self:LanceEngine,
 ):
     "Deletes rows; their bytes stay on the disk until `tend`."
     with engine_errors(self.place, 'delete rows'):
-        if (t := self._table('rows')) is not None: t.delete(_sql(conditions))
+        if (t := self._table('rows')) is None: return
+        self._again(lambda: t.delete(_sql(conditions)), 'concurrent transaction')
 
 @patch
 def count(self:LanceEngine, conditions:list=())->int:
@@ -184,14 +195,6 @@ def _search_some(self:LanceEngine, table, vectors, k, sql, probes):
     b = b.select([*_schema(1).names, '_distance'])
     b = b.bypass_vector_index() if probes is None else b.nprobes(probes)
     return (b.where(sql, prefilter=True) if sql else b).to_arrow()
-
-@patch
-def _again(self:LanceEngine, f):
-    "`f()`, a second time where files went away under it because another process tidied up."
-    try: return f()
-    except Exception:
-        for t in self._tables.values(): t.checkout_latest()
-        return f()
 
 # %% ../../nbs/use/11_lance_engine.ipynb #12c5fd16
 def _query_of(rows, first):
@@ -234,6 +237,34 @@ def scan(self:LanceEngine,
         for batch in (query.where(sql) if sql else query).to_batches(size):
             yield _from_arrow(pa.Table.from_batches([batch]))
 
+# %% ../../nbs/use/11_lance_engine.ipynb #5be9230c
+@patch
+def _cleaning(self:LanceEngine, purge):
+    "Which files go: all that the last list does not name, where nobody else is at work."
+    return dict(cleanup_older_than=timedelta(hours=0 if self.is_local or purge else 1), delete_unverified=self.is_local)
+
+@patch
+def _pinned(self:LanceEngine):
+    "A connection whose tables stay at the version at which they were opened."
+    import lancedb
+    return lancedb.connect(self.place, **self.options)
+
+@patch
+def _anew(self:LanceEngine, t):
+    "Writes the table anew."
+    was = self._pinned().open_table('rows')
+    new = self._pinned().create_table('rows', was.search().to_batches(), schema=was.schema, mode='overwrite')
+    if new.version > was.version + 1: _catch_up(new, was, self._pinned().open_table('rows'))
+    t.checkout_latest()
+
+def _catch_up(new, was, last):
+    "Does to the table `new` what other processes did to `was` before it was there."
+    last.checkout(new.version - 1)
+    before, after = (set(t.search().select(['image_id']).to_arrow()['image_id'].to_pylist()) for t in (was, last))
+    def these(ids): return _sql(read_where(dict(image_id=sorted(ids))))
+    if gone := before - after: new.delete(these(gone))
+    if more := after - before: new.add(last.search().where(these(more)).to_arrow())
+
 # %% ../../nbs/use/11_lance_engine.ipynb #c39e4f29
 @patch
 def tend(self:LanceEngine,
@@ -245,12 +276,10 @@ def tend(self:LanceEngine,
     with engine_errors(self.place, 'be tidied up'), warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)    # on other processes, which look again
         if (t := self._table('rows')) is None: return
-        if purge:
-            t = self._db().create_table('rows', t.search().to_batches(), schema=t.schema, mode='overwrite')
-            self._tables['rows'] = t
+        if purge: self._anew(t)
         if cells: t.create_index('vector', config=IvfFlat(distance_type='dot', num_partitions=cells))
         # twice: the first round removes old files before it writes the index anew
-        for _ in range(2): t.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        for _ in range(2): self._again(lambda: t.optimize(**self._cleaning(purge)), 'concurrent transaction')
 
 @patch
 def state(self:LanceEngine)->dict: # files of rows, and rows in the index (0 without one)
