@@ -36,9 +36,9 @@ def embedder_fingerprint(
     return sha256_of([weights, list(embedder.size), how, tta and views_digest(tta, embedder.size)])
 
 # %% ../../nbs/use/09_same_network.ipynb #93d1811c
-def _pictures():
-    "Two pictures that any two networks see differently."
-    for i in range(2):
+def _pictures(n=2):
+    "Pictures that any two networks see differently."
+    for i in range(n):
         rng = rng_for('gallery', i)
         layers = [rng.integers(0, 256, (n, n, 3)).repeat(96//n, 0).repeat(96//n, 1) for n in (4, 16, 48)]
         yield Image.fromarray(np.mean(layers, 0).astype(np.uint8))
