@@ -84,7 +84,7 @@ from .use.cross_validation import cross_validate
 from .use.open_set import open_set
 from .use.embedding_files import save_embeddings, load_embeddings
 from .use.vrai_submission import *
-from .use.gallery import *
+from .use.enrolment import Gallery
 
 # %% ../nbs/cli/05_all.ipynb #b8900c6d
 __all__ = [n for n in globals() if not n.startswith('_')]
