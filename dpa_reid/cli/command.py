@@ -74,8 +74,8 @@ def run_command(
             warnings.showwarning = _note
             result = f(**args)
     except KeyboardInterrupt:
-        return _fail(f, 130, 'interrupted; no file is half written. To resume a training from its last epoch, repeat '
-                             'the command.')
+        return _fail(f, 130, 'interrupted; no file is half written. Repeat the command to go on: a training from its '
+                             'last epoch, an enrolment from its last batch.')
     except (ReIDError, OSError) as e: return _fail(f, 1, e)
     except (MemoryError, torch.OutOfMemoryError):
         return _fail(f, 1, 'the memory was not enough. Take smaller batches or images, or fewer workers.')

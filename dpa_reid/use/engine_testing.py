@@ -120,7 +120,7 @@ def try_engine(
     try_changes(engine, rows)
     try_texts(engine)
 
-# %% ../../nbs/use/16_engine_testing.ipynb #996d9a94
+# %% ../../nbs/use/16_engine_testing.ipynb #72e6b8da
 def _add_parts(engine, seed, n, dim):
     "Adds `n` parts of ten rows; returns their ids."
     rows, vectors = _drawn(10*n, dim, seed)
@@ -137,7 +137,7 @@ def _delete_parts(engine, rows, n):
         engine.tend(purge=True)
     return set(gone)
 
-# %% ../../nbs/use/16_engine_testing.ipynb #b03e5e8f
+# %% ../../nbs/use/16_engine_testing.ipynb #638bbe88
 def try_writers(
     make, # callable without arguments: a connection of its own to one empty store
     n:int=8, # parts that each writer adds or deletes

@@ -258,7 +258,7 @@ def _check_search(self:Gallery, k, group):
     if group not in (None, 'pid', 'track'):
         raise ReIDError(f"group={group!r}: give 'pid' or 'track', or leave it out.")
 
-# %% ../../nbs/use/14_gallery.ipynb #900715d0
+# %% ../../nbs/use/14_gallery.ipynb #38a570bd
 @patch
 def _n_vehicles(self:Gallery, conditions):
     "How many vehicles meet `conditions`."
