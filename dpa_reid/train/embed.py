@@ -285,7 +285,7 @@ def load(cls:Embedder,
     folder, # a model folder
     attention=None, # your own attention, where the network was trained with it
     device=None, # None for fastai's default
-    **kwargs # for `Embedder`; `cache` is the model folder's own, None keeps nothing
+    **kwargs # for `Embedder`; `cache` is the model folder's own (none for the library's network), None keeps nothing
 )->Embedder:
     "The embedder of a saved model; raises `ModelError` where the folder does not say what images it takes."
     net, meta = load_net(folder, device=device or default_device(), attention=_own_attention(folder, attention))
@@ -294,7 +294,9 @@ def load(cls:Embedder,
         raise ModelError(f"{folder}: model.json does not say the {' and '.join(absent)} of its images. "
                          "Save it with `learn.save_model`, or give `save_net` these.")
     images = {k: meta[k] for k in ('size', 'mean', 'std')}
-    self = cls(net, **{**images, 'cache': Path(folder)/'cache', 'name': Path(folder).name, **kwargs})
+    # nothing is written into the package
+    cache = None if Path(folder).resolve() == default_model.resolve() else Path(folder)/'cache'
+    self = cls(net, **{**images, 'cache': cache, 'name': Path(folder).name, **kwargs})
     self.meta = meta
     return self
 
