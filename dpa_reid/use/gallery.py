@@ -60,8 +60,8 @@ def _check_about(self:Gallery, about):
         raise ReIDError(f"{self.place}: this gallery has format {str(found)[:20]}, and dpa_reid {__version__} reads "
                         f"format {_format}: {what}.")
     if lacks := [k for k in ('dim', 'fingerprint', 'sample', 'model', 'index', 'removed') if k not in about]:
-        raise ReIDError(f"{self.place}: the description of this gallery is damaged, it lacks {first_few(lacks, 6)}: enrol "
-                        "its images again into a new gallery.")
+        raise ReIDError(f"{self.place}: the description of this gallery is damaged, it lacks {first_few(lacks, 6)}: "
+                        "enrol its images again into a new gallery.")
     if self.embedder is not None: self._check_model(about)
 
 @patch
