@@ -89,7 +89,8 @@ def _runtime():
     "The module `onnxruntime`; raises `ReIDError` where it is not installed."
     try: import onnxruntime
     except ImportError:
-        raise ReIDError("an ONNX file needs onnxruntime, which is not installed: pip install 'dpa_reid[onnx]'.") from None
+        raise ReIDError("an ONNX file needs onnxruntime, which is not installed: "
+                        "pip install 'dpa_reid[onnx]'.") from None
     return onnxruntime
 
 def _session(file):
@@ -115,7 +116,8 @@ class OnnxNet(ExportedNet):
 
     def run(self, *inputs):
         "The graph's output for its inputs."
-        return torch.from_numpy(self._ort.run(None, dict(zip(self._names, (i.numpy() for i in inputs))))[0])
+        given = dict(zip(self._names, (i.numpy() for i in inputs), strict=True))
+        return torch.from_numpy(self._ort.run(None, given)[0])
     # a session is no data: a copy or another process opens the file again
     def __reduce__(self): return OnnxNet, (str(self._file),)
 
@@ -151,5 +153,6 @@ def load_exported(
     file # `.onnx` or `.pt2`
 )->ExportedNet:
     "The network in an exported file; raises `ModelError` for another file, and `ReIDError` without ONNX Runtime."
-    if not is_exported(file): raise ModelError(f"{file}: is neither .onnx nor .pt2. `Embedder.load` reads a model folder.")
+    if not is_exported(file):
+        raise ModelError(f"{file}: is neither .onnx nor .pt2. `Embedder.load` reads a model folder.")
     return (OnnxNet if Path(file).suffix == '.onnx' else TorchExportedNet)(file)

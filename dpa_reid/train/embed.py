@@ -85,7 +85,7 @@ def pair(self:Embeddings,
 class Embedder:
     "Images to `Embeddings`, by a network and the images it was trained on."
     def __init__(self,
-        # images (B, 3, H, W) to embeddings (B, D) in evaluation; or an exported file, such as 'model.onnx'; None for the
+        # images (B, 3, H, W) to embeddings (B, D) in evaluation; an exported file such as 'model.onnx'; or None for the
         # library's own network
         net:nn.Module|str|Path=None,
         size=None, # side of the input in pixels, or height and width; None for what the network says, or 256

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 import torch, torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from ..core import *
 from ..layers.side import *
 from ..models.exported import *
@@ -23,7 +23,7 @@ from .scoring import *
 
 # %% ../../nbs/use/20_export.ipynb #cc6b743e
 class _Whole(nn.Module):
-    "Images (B, 3, H, W) in [0, 1] to unit vectors: a network with what an `Embedder` does before it, and the length after it."
+    "Images (B, 3, H, W) in [0, 1] to unit vectors: a network with what an `Embedder` does before it and after it."
     def __init__(self, embedder):
         super().__init__()
         net = embedder.net
@@ -40,7 +40,8 @@ def _pairing_spec(net, name):
     "The rule by which a network compares its vectors, as plain data; None for the vectors themselves."
     rule = getattr(net, 'pairing', None)
     if rule is None: return None
-    if isinstance(rule, partial) and rule.func.__name__ == 'by_view': return dict(name='by_view', nf=rule.keywords['nf'])
+    if isinstance(rule, partial) and rule.func.__name__ == 'by_view':
+        return dict(name='by_view', nf=rule.keywords['nf'])
     raise ModelError(f"{name}: compares its vectors by a rule of its own, which a file cannot hold.")
 
 def _check_exportable(embedder):
@@ -62,7 +63,8 @@ def _about(embedder):
     config = getattr(net, 'data_config', {})
     about = dict(format=1, name=embedder.name, size=list(embedder.size), mean=list(map(float, embedder.mean)),
                  std=list(map(float, embedder.std)), interpolation=config.get('interpolation', 'bicubic'),
-                 input='RGB in [0, 1], (batch, 3, height, width), float32', output='unit vectors, compared by their cosine',
+                 input='RGB in [0, 1], (batch, 3, height, width), float32',
+                 output='unit vectors, compared by their cosine',
                  fingerprint=net_fingerprint(net), sha256=meta.get('sha256'), threshold=meta.get('threshold'),
                  trained_on=meta.get('trained_on'), untrained=meta.get('untrained'), side=side or None,
                  pairing=_pairing_spec(net, embedder.name), precision='float32', versions=versions())
@@ -80,7 +82,7 @@ def _quiet():
             warnings.simplefilter('ignore')
             yield
     finally:
-        for l, level in zip(loggers, levels): l.setLevel(level)
+        for l, level in zip(loggers, levels, strict=True): l.setLevel(level)
 
 def _inputs(embedder, n):
     "Random images for a graph, with unknown cameras and views where it is told them."
@@ -95,8 +97,8 @@ def _traced(embedder):
         with _quiet(), torch.no_grad(): return torch.export.export(whole, args, dynamic_shapes=free)
     except Exception as e:                # a network of one's own may fail in any way
         raise ModelError(f"{embedder.name or type(embedder.net).__name__}: cannot be exported for any number of images "
-                         f"({type(e).__name__}: {str(e).strip().splitlines()[0][:300]}). Its layers may look at numbers, "
-                         "or at how many images they get; rewrite these, or use the model folder.") from e
+                         f"({type(e).__name__}: {str(e).strip().splitlines()[0][:300]}). Its layers may look at "
+                         "numbers, or at how many images they get; rewrite these, or use the model folder.") from e
 
 # %% ../../nbs/use/20_export.ipynb #34a9e5ad
 def _need_onnx():
@@ -143,8 +145,8 @@ def _check_written(embedder, file, most=1e-3):
     "Raises `ModelError` where a file is not its network."
     errors = batch_errors(embedder, file)
     if not max(errors.values()) <= most:
-        raise ModelError(f"{embedder.name}: the exported graph differs from the network by {max(errors.values()):.1e} in "
-                         "a number of a vector of length 1. Nothing was written; use the model folder.")
+        raise ModelError(f"{embedder.name}: the exported graph differs from the network by {max(errors.values()):.1e} "
+                         "in a number of a vector of length 1. Nothing was written; use the model folder.")
 
 # %% ../../nbs/use/20_export.ipynb #cf693c17
 def export_net(
@@ -156,7 +158,8 @@ def export_net(
     embedder = model if isinstance(model, Embedder) else open_model(model, cache=None)
     suffix, write = lookup(format, _writers, 'format')
     file = Path(file)
-    if file.suffix != suffix: raise ReIDError(f"{file}: give the file the ending {suffix}, that of the format {format}.")
+    if file.suffix != suffix:
+        raise ReIDError(f"{file}: give the file the ending {suffix}, that of the format {format}.")
     _check_exportable(embedder)
     was = embedder.net.training
     try:

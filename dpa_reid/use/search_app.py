@@ -63,7 +63,8 @@ def _upload(request, data):
 # %% ../../nbs/use/36_search_app.ipynb #02ca7afa
 def _ranks_elsewhere(image_id, tables, names, side):
     "Where other models have an image among their answers, in words."
-    found = [(n, t['rank'][t.image_id == image_id]) for i, (n, t) in enumerate(zip(names, tables, strict=True)) if i != side]
+    others = [(n, t) for i, (n, t) in enumerate(zip(names, tables, strict=True)) if i != side]
+    found = [(n, t['rank'][t.image_id == image_id]) for n, t in others]
     return '; '.join(f'{n}: rank {r.iloc[0]}' if len(r) else f'{n}: not here' for n, r in found)
 
 def _verdict(judged, query, image_id):

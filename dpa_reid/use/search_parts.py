@@ -216,7 +216,8 @@ def query_form(
                        ' Compare the models', cls='check')
     return ft.Form(
         _stage(fields, size), ft.P(_stage_help, cls='hint needs-script', id='stage-help'),
-        ft.Div(ft.Button('Search again', type='submit'), ft.A('Another picture', href='/', cls='button quiet'), cls='row'),
+        ft.Div(ft.Button('Search again', type='submit'), ft.A('Another picture', href='/', cls='button quiet'),
+               cls='row'),
         ft.Fieldset(ft.Legend('Box, in pixels'), ft.Div(*_boxes(fields), cls='fields four')),
         ft.Fieldset(ft.Legend('Answers'), ft.Div(*_how(fields, threshold), cls='fields')),
         ft.Fieldset(ft.Legend('Only images with'), ft.Div(*filter_inputs(fields), cls='fields')),

@@ -27,8 +27,8 @@ def _check_pixels(im, most):
     "Raises `Refusal` for an opened picture with too many pixels, or none."
     n = im.width*im.height
     if n > most:
-        raise Refusal(f"The picture has {n:,} pixels and {most:,} are allowed: make it smaller, or cut the vehicle out.",
-                      413)
+        raise Refusal(f"The picture has {n:,} pixels and {most:,} are allowed: make it smaller, or cut the vehicle "
+                      "out.", 413)
     if min(im.size) < 2: raise Refusal(f"The picture is {im.width} x {im.height} pixels, which shows nothing.", 422)
 
 # %% ../../nbs/use/29_uploads.ipynb #d04d7552
