@@ -10,7 +10,8 @@ from .command import *
 from .command import _check_options
 
 # %% ../../nbs/cli/10_export.ipynb #4ee62823
-import json
+import json, tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from ..core import *
 from ..data.images import *
@@ -19,6 +20,8 @@ from ..train.run import *
 from ..use.scoring import *
 from ..use.export import *
 from ..use.parity import *
+from ..use.int8 import *
+from ..use.latency import *
 from .data import *
 from .models import _pooling
 
@@ -54,16 +57,40 @@ def _opened(file, out, like):
     other.load_image = like.load_image
     return other
 
-def _export(embedder, out, format, images, rule, limits):
-    "Writes a network as a file and returns its report; raises `ModelError`, and leaves no file, where they differ."
-    with atomic_path(out) as tmp:
-        export_net(embedder, tmp, format)
+# %% ../../nbs/cli/10_export.ipynb #d4cbdaea
+def _check_int8(int8, format, images):
+    "Raises `ReIDError` where there is nothing to write integers into, or to calibrate with."
+    if not int8: return
+    if format != 'onnx': raise ReIDError("--int8 writes an ONNX file: give --out the ending .onnx.")
+    if images is None: raise ReIDError("--int8 has to see the ranges of your images: give some with --data.")
+
+@contextmanager
+def _written(embedder, tmp, format, int8, images):
+    "Writes a file; within this context there are the files that were written on the way, name -> file."
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder)/'float32.onnx' if int8 else tmp
+        export_net(embedder, plain, format)
+        if int8: quantize_net(plain, tmp, images)
+        yield {'ONNX, float32': plain, 'ONNX, int8': tmp} if int8 else {f'{format}, float32': tmp}
+
+# %% ../../nbs/cli/10_export.ipynb #d84a5bde
+def _speeds(embedder, files, out):
+    "Prints how fast the network and its files are; as plain data."
+    kind = str(embedder._dtype).removeprefix('torch.')
+    table = embedder_speed({f'PyTorch, {kind}': embedder} | {k: _opened(f, out, embedder) for k, f in files.items()})
+    print(f'\n{speed_text(table)}')
+    return table.rename_axis('what').reset_index().to_dict('records')
+
+def _export(embedder, out, format, int8, images, rule, limits, speed):
+    "Writes a network as a file; its report and speeds. Raises `ModelError`, and leaves no file, where they differ."
+    with atomic_path(out) as tmp, _written(embedder, tmp, format, int8, images) as files:
         report = parity(embedder, _opened(tmp, out, embedder), images, rule, tolerances=limits)
         print(report)
         _check_parity(out, report)
+        speeds = _speeds(embedder, files, out) if speed else None
         # one of another file must not lie beside this one, not even for a moment
         _report_file(out).unlink(missing_ok=True)
-    return report
+    return report, speeds
 
 # %% ../../nbs/cli/10_export.ipynb #da3f42f5
 @command
@@ -71,10 +98,12 @@ def dpa_export(
     model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
     out:str=None, # file to write: NAME.onnx, or NAME.pt2 for PyTorch's torch.export
     format:str=None, # onnx or torch_export; by default that of the file's ending
+    int8:bool=False, # in integers of 8 bits: smaller and faster, another network; needs --data
     data:str=None, # a CSV, a data set's folder or a pack: the file has to score as the network does on it
     # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold
     protocol:str='auto',
     test:str=None, # which of a data set's tests, such as small (VRU) or 800 (VehicleID); its usual one where not given
+    speed:bool=False, # also measure latency and throughput, in turns with PyTorch
     tolerance:str=None, # other tolerances, such as 'max_error=1e-3 min_cosine=.999 mAP=.005'; none for no limit
     module:str=None, # your own attention, if the model was trained with one: my_package.attention:Mine
     size:int=None, # side of the images in pixels; by default that which the model was trained with
@@ -89,12 +118,13 @@ def dpa_export(
     out = out and Path(out)
     format = _format_of(out, format)
     limits = parse_settings('--tolerance', tolerance, parity_tolerances['float32'])
-    images = data and open_images(data, test)
+    images = open_images(data, test) if data else None
+    _check_int8(int8, format, images)
     rule, why = pick_protocol(protocol, images) if data else (None, None)
     embedder = open_model(model, module and import_object(module), _pooling(pool), bs=bs,
-                          load_image=images.load_image if data else None, num_workers=loader_workers(workers),
+                          load_image=images and images.load_image, num_workers=loader_workers(workers),
                           progress=is_interactive(), **({'size': size} if size else {}))
-    report = _export(embedder, out, format, images, rule, limits)
-    _write_report(out, report, model=str(model), data=data, protocol=why and f'{rule.name} ({why})')
+    report, speeds = _export(embedder, out, format, int8, images, rule, limits, speed)
+    _write_report(out, report, model=str(model), data=data, protocol=why and f'{rule.name} ({why})', speed=speeds)
     print(f"\n{out}: {out.stat().st_size/2**20:.1f} MiB, {report.precision}, for images of "
           f"{embedder.size[0]} x {embedder.size[1]} pixels\n{_report_file(out)}: the report")

@@ -38,7 +38,7 @@ def vector_errors(
 
 # %% ../../nbs/use/21_parity.ipynb #a4dbd9ae
 parity_tolerances = dict(float32=dict(max_error=1e-4, min_cosine=.9999, mAP=.001),
-                         int8=dict(max_error=None, min_cosine=.98, mAP=.01))
+                         int8=dict(max_error=None, min_cosine=.95, mAP=.01))
 
 # %% ../../nbs/use/21_parity.ipynb #d0e427bf
 def _limits(precision, changes):
