@@ -31,7 +31,7 @@ def _chosen_rows(df, roles):
 # %% ../../nbs/cli/09_embed.ipynb #b7959ca9
 @command
 def dpa_embed(
-    model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='embeddings.parquet', # file to write; .parquet or .npz
     roles:str=None, # only images of these, such as query,gallery; all where not given

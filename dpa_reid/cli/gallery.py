@@ -29,7 +29,7 @@ def _opened(gallery, token, embedder=None):
 # %% ../../nbs/cli/09_gallery.ipynb #14741055
 @command
 def dpa_enrol(
-    model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     data:str=None, # a CSV, the folder of a data set, or a pack
     gallery:str=None, # folder of the gallery, s3://..., or the address of a Milvus server; made if absent
     size:int=None, # side of the images in pixels; by default that which the model was trained with

@@ -189,8 +189,8 @@ def _eval_files(emb, against, data, test, protocol, split, how, out, needs_net):
 # %% ../../nbs/cli/03_models.ipynb #88668481
 @command
 def dpa_eval(
-    # model folder, as `dpa_train` and `dpa_demo` write it; default, the library's own network; or timm:ARCHITECTURE,
-    # which ImageNet alone has trained
+    # model folder, as `dpa_train` and `dpa_demo` write it; default, the library's own network; hf-hub:OWNER/NAME, one
+    # on the hub; or timm:ARCHITECTURE, which ImageNet alone has trained
     model:str='models/demo',
     data:str=None, # a CSV, a data set's folder or a pack
     # folder for scores and pictures; default: in the model folder `eval/NAME`, named after the data and what was asked

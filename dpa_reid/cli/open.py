@@ -55,7 +55,7 @@ def _open_name(images, protocol, split, fpir, enrolled, draws, seed, rank):
 # %% ../../nbs/cli/08_open.ipynb #e74abe7b
 @command
 def dpa_open(
-    model:str='models/demo', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='models/demo', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     data:str=None, # a CSV, a data set's folder or a pack: vehicles the network was not trained on
     fpir:float=.01, # share of the searches by strangers that may have an answer
     enrolled:float=.5, # share of the vehicles in the gallery

@@ -62,7 +62,7 @@ def _severities(text):
 # %% ../../nbs/cli/07_robust.ipynb #f94047e3
 @command
 def dpa_robust(
-    model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     data:str=None, # a CSV or a data set's folder
     against:str=None, # a second model, the baseline: differences are --model minus --against
     out:str=None, # folder of table, figure and page; by default `robust/NAME` in the model's folder

@@ -49,7 +49,7 @@ def _open_gallery(model, place):
 def _pairs_of(text):
     "The models and galleries that `--against` names; raises `ReIDError` where a part has no colon."
     for part in filter(None, (text or '').split(',')):
-        start = len('timm:') if part.startswith('timm:') else 0
+        start = next((len(k) for k in ('timm:', 'hf-hub:') if part.startswith(k)), 0)
         model, colon, place = part[start:].partition(':')
         if not (model and colon and place):
             raise ReIDError(f"--against {part}: give a model and its gallery with a colon between them, such as "
@@ -73,7 +73,7 @@ def _serve(app, sock):
 # %% ../../nbs/cli/12_serve.ipynb #652a613f
 @command
 def dpa_serve(
-    model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     gallery:str=None, # folder or address of a gallery that was made with it
     against:str=None, # MODEL:GALLERY to compare with, several with commas
     out:str=None, # folder of judgements and enrolled pictures; by default GALLERY_judged

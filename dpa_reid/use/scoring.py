@@ -11,6 +11,7 @@ import pandas as pd
 from ..core import *
 from ..models.folder import *
 from ..models.exported import *
+from ..models.hub import *
 from ..data.protocol import *
 from ..data.images import *
 from ..train.learner import *
@@ -45,31 +46,40 @@ def _check_unseen(model, seen, rows, allow_seen):
 def _home(model):
     "The folder in which embeddings and scores of a model are kept."
     kind, _, name = str(model).partition(':')
+    if kind == 'hf-hub': return Path('models')/'hub'/name
     if kind in ('timm', 'default'): return Path('models')/(name or 'default')
-    return Path(model).with_suffix('') if is_exported(model) else Path(model)
+    return Path(model).with_suffix('') if _is_file(model) else Path(model)
+
+def _is_file(model): return is_exported(model) and not str(model).startswith('hf-hub:')
+
+def _folder(model):
+    "The model folder that a name means."
+    kind = str(model).partition(':')[0]
+    return pull_model(model) if kind == 'hf-hub' else default_model if kind == 'default' else model
 
 def _check_parts(model, attention, pool):
     "Raises `ReIDError` for parts that a model has already."
     if pool: raise ReIDError(f"{model}: was trained with its own pooling; another one is for timm:ARCHITECTURE.")
-    if attention and is_exported(model):
+    if attention and _is_file(model):
         raise ReIDError(f"{model}: an exported file holds its attention already. Leave yours out.")
 
 # %% ../../nbs/use/02_scoring.ipynb #a0b197d3
 def open_model(
-    # a model folder, 'default', a timm architecture as 'timm:resnet50.tv_in1k', or an exported file such as 'model.onnx'
+    # a model folder, 'default', a timm architecture as 'timm:resnet50.tv_in1k', a model on the hub as
+    # 'hf-hub:owner/name', or an exported file such as 'model.onnx'
     model,
     attention=None, # your own attention, where the network was trained with it
     pool=None, # of a timm architecture: `() -> module`, feature map to vector
     **kwargs # for `Embedder`, such as `size`, `bs` and `num_workers`
 )->Embedder: # with its `home`, where embeddings and scores of it are kept
-    "The embedder that `model` names; raises `ModelError` as `Embedder.load`, `Embedder.untrained` and `load_exported` do."
+    "The embedder that `model` names; raises `ModelError` as what opens it: a folder, a file, timm, the hub."
     kind, _, arch = str(model).partition(':')
     _check_parts(model, attention, None if kind == 'timm' else pool)
     home = _home(model)
     kept = {'cache': home/'cache', 'name': home.name, **kwargs}
     if kind == 'timm': embedder = Embedder.untrained(arch, pool, **kept)
-    elif is_exported(model): embedder = Embedder(model, **kept)
-    else: embedder = Embedder.load(default_model if kind == 'default' else model, attention, **kept)
+    elif _is_file(model): embedder = Embedder(model, **kept)
+    else: embedder = Embedder.load(_folder(model), attention, **kept)
     embedder.home = home
     return embedder
 
