@@ -95,7 +95,7 @@ def _export(embedder, out, format, int8, images, rule, limits, speed):
 # %% ../../nbs/cli/10_export.ipynb #da3f42f5
 @command
 def dpa_export(
-    model:str='default', # model folder; default, the library's own network; or timm:ARCHITECTURE
+    model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
     out:str=None, # file to write: NAME.onnx, or NAME.pt2 for PyTorch's torch.export
     format:str=None, # onnx or torch_export; by default that of the file's ending
     int8:bool=False, # in integers of 8 bits: smaller and faster, another network; needs --data

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HubName', 'read_hub_name', 'pull_model', 'copy_model']
 
-# %% ../../nbs/models/09_hub.ipynb #b0523bdc
+# %% ../../nbs/models/09_hub.ipynb #ec5e09bc
 import os, socket, warnings
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +21,7 @@ from huggingface_hub.utils import get_token, validate_repo_id
 from ..core import *
 from .folder import *
 
-# %% ../../nbs/models/09_hub.ipynb #8329aec3
+# %% ../../nbs/models/09_hub.ipynb #c7ce8e6b
 class HubName(NamedTuple):
     "A model on the hub."
     repo_id: str # owner/name
@@ -40,7 +40,7 @@ def read_hub_name(
                          "hf-hub:OWNER/NAME@REVISION.")
     return HubName(repo_id, revision or None)
 
-# %% ../../nbs/models/09_hub.ipynb #a5d66cf5
+# %% ../../nbs/models/09_hub.ipynb #2c967acd
 def _endpoint():
     "The hub's address."
     return (os.environ.get('HF_ENDPOINT') or constants.ENDPOINT).rstrip('/')
@@ -70,7 +70,7 @@ def _status(e):
     "The number of an answer; None where there was none."
     return getattr(getattr(e, 'response', None), 'status_code', None)
 
-# %% ../../nbs/models/09_hub.ipynb #e3a0e705
+# %% ../../nbs/models/09_hub.ipynb #9a43bd48
 def _refused(e):
     "What an answer with an error means."
     status = _status(e)
@@ -103,7 +103,7 @@ def hub_errors(
     except (HTTPError, OSError, EntryNotFoundError) as e:
         raise ModelError(f"{name}: {_in_words(e, name, token)}") from e
 
-# %% ../../nbs/models/09_hub.ipynb #330da069
+# %% ../../nbs/models/09_hub.ipynb #1a2d3be6
 _used = ('model.json', 'weights.safetensors', 'README.md')
 _pickles = ('.bin', '.pt', '.pth', '.pkl', '.pickle', '.ckpt', '.joblib', '.npy')
 
@@ -125,7 +125,7 @@ def _no_model(name, token):
     raise ModelError(f"{name}: holds no model.json, so it is no model of this library ({there}). "
                      f"`timm:hf-hub:{name.repo_id}` opens a model of timm.")
 
-# %% ../../nbs/models/09_hub.ipynb #c336cad9
+# %% ../../nbs/models/09_hub.ipynb #27d18685
 def _first(get, name, token):
     "The file `model.json` in the cache, in the folder of its commit."
     try: return Path(get('model.json', revision=name.revision))
@@ -143,7 +143,7 @@ def _weights(get, name, folder, meta):
     raise ModelError(f"{name}: weights.safetensors has another SHA-256 than model.json gives, so it was not loaded and "
                      "is no longer in the cache. Try again; if that does not help, its files do not belong together.")
 
-# %% ../../nbs/models/09_hub.ipynb #09fed285
+# %% ../../nbs/models/09_hub.ipynb #c016373d
 def pull_model(
     name, # 'owner/name', 'hf-hub:owner/name', with '@revision' behind it or not; or a `HubName`
     token=None, # of the hub; None for the one that is logged in
@@ -158,18 +158,18 @@ def pull_model(
         folder = _first(get, name, token).parent
         if offline and folder.name != name.revision:
             warnings.warn(f"{name}: the hub was not asked for a newer one; commit {folder.name[:7]} in the cache is "
-                          "used")
+                          "used", stacklevel=2)
         meta = read_meta(folder)
         known = try_to_load_from_cache(name.repo_id, 'weights.safetensors', cache, folder.name)
         _weights(get, name, folder, meta)
         if offline or isinstance(known, str): return folder
         others = _others(name, folder.name, token)
-        if others: warnings.warn(f"{name}: {_left(others)}")
+        if others: warnings.warn(f"{name}: {_left(others)}", stacklevel=2)
         try: get('README.md', revision=folder.name)
         except EntryNotFoundError: pass
     return folder
 
-# %% ../../nbs/models/09_hub.ipynb #4e0a825e
+# %% ../../nbs/models/09_hub.ipynb #ca338c21
 def copy_model(
     name, # as for `pull_model`
     folder, # where to write; an existing model of another name is not replaced
