@@ -14,6 +14,7 @@ import json, tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from ..core import *
+from ..models.exported import _runtime
 from ..data.images import *
 from ..train.embed import *
 from ..train.run import *
@@ -120,6 +121,8 @@ def dpa_export(
     limits = parse_settings('--tolerance', tolerance, parity_tolerances['float32'])
     images = open_images(data, test) if data else None
     _check_int8(int8, format, images)
+    # at once, since its import turns Ctrl-C into an error of its own, and to say early where it is absent
+    if format == 'onnx': _runtime()
     rule, why = pick_protocol(protocol, images) if data else (None, None)
     embedder = open_model(model, module and import_object(module), _pooling(pool), bs=bs,
                           load_image=images and images.load_image, num_workers=loader_workers(workers),
