@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FakeRepo', 'FakeHub']
 
-# %% ../../nbs/models/08_hub_testing.ipynb #af0478c5
+# %% ../../nbs/models/08_hub_testing.ipynb #3c04841e
 import base64, hashlib, json, os, re, socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from unittest import mock
 from urllib.parse import unquote, urlparse
 from huggingface_hub import constants
 
-# %% ../../nbs/models/08_hub_testing.ipynb #ea6258f0
+# %% ../../nbs/models/08_hub_testing.ipynb #d9d3fe6e
 @dataclass
 class FakeRepo:
     "A repository of the stand-in."
@@ -40,7 +40,7 @@ class FakeRepo:
         self.commits[sha], self.names['main'] = files, sha
         return sha
 
-# %% ../../nbs/models/08_hub_testing.ipynb #c5650a81
+# %% ../../nbs/models/08_hub_testing.ipynb #a7be7a3d
 class _Refused(Exception):
     "An answer that is an error."
     def __init__(self, status, code='', text=''):
@@ -65,7 +65,7 @@ def _commit_of(repo, revision):
     if sha is None: raise _Refused(404, 'RevisionNotFound')
     return sha
 
-# %% ../../nbs/models/08_hub_testing.ipynb #de2a02c9
+# %% ../../nbs/models/08_hub_testing.ipynb #fe28d8ae
 def _create(hub, user, body):
     "Makes a repository."
     data = json.loads(body)
@@ -73,20 +73,28 @@ def _create(hub, user, body):
     if user is None: raise _Refused(401, text='Invalid username or password.')
     if owner != user: raise _Refused(403, text=f'You have no right to create a model under the name {owner}.')
     name = f"{owner}/{data['name']}"
-    if name in hub.repos: raise _Refused(409, text='You already created this model repo')
+    if name in hub.repos:
+        told = dict(error='You already created this model repo', url=f'{hub.url}/{name}')
+        return 409, {'X-Error-Message': told['error']}, json.dumps(told).encode()
     hub.repos[name] = FakeRepo(bool(private))
     hub.repos[name].commit({'.gitattributes': hub.keep(b'*.safetensors filter=lfs\n')})
     return dict(url=f'{hub.url}/{name}', name=name)
 
 def _large(path): return path.endswith(('.safetensors', '.onnx', '.bin'))
 
+def _git_id(hub, path, digest):
+    "The name of a file's content: SHA-256 of a large one, that of Git for others."
+    data = hub.blobs[digest]
+    return digest if _large(path) else hashlib.sha1(b'blob %d\0' % len(data) + data).hexdigest()
+
 def _preupload(hub, user, body, name, revision):
     "Which way each file is to go."
     repo = _writable(hub, name, user)
-    _commit_of(repo, revision)
-    files = json.loads(body)['files']
-    return dict(files=[dict(path=f['path'], uploadMode='lfs' if _large(f['path']) else 'regular', shouldIgnore=False)
-                       for f in files])
+    there = {k: _git_id(hub, k, v) for k, v in repo.commits[_commit_of(repo, revision)].items()}
+    def answer(path):
+        way = 'lfs' if _large(path) else 'regular'
+        return dict(path=path, uploadMode=way, shouldIgnore=False, oid=there.get(path))
+    return dict(files=[answer(f['path']) for f in json.loads(body)['files']])
 
 def _batch(hub, user, body, name):
     "Where each large file is to be sent; nowhere if it is there already."
@@ -96,7 +104,7 @@ def _batch(hub, user, body, name):
         return o if there else dict(o, actions=dict(upload=dict(href=f"{hub.url}/lfs/{o['oid']}")))
     return dict(transfer='basic', objects=[answer(o) for o in json.loads(body)['objects']])
 
-# %% ../../nbs/models/08_hub_testing.ipynb #5ec1e054
+# %% ../../nbs/models/08_hub_testing.ipynb #b5837f3d
 def _commit(hub, user, body, name, revision):
     "A commit from lines of JSON."
     repo, files, removed = _writable(hub, name, user), {}, []
@@ -118,7 +126,7 @@ def _info(hub, user, body, name, revision='main'):
     files = [dict(rfilename=k) for k in repo.commits[sha]]
     return dict(id=name, modelId=name, sha=sha, private=repo.private, siblings=files, tags=[], downloads=0)
 
-# %% ../../nbs/models/08_hub_testing.ipynb #b16cb1a8
+# %% ../../nbs/models/08_hub_testing.ipynb #10577951
 def _tree(hub, user, body, name, revision):
     "The files of a commit with their sizes and digests."
     repo = _repo(hub, name, user)
@@ -128,7 +136,7 @@ def _tree(hub, user, body, name, revision):
         return dict(type='file', path=path, oid=digest, size=size, **lfs)
     return [entry(*o) for o in repo.commits[_commit_of(repo, revision)].items()]
 
-# %% ../../nbs/models/08_hub_testing.ipynb #bacc76d4
+# %% ../../nbs/models/08_hub_testing.ipynb #44f7339a
 def _resolve(hub, user, body, name, revision, path):
     "The head of a file, and its bytes; of a large one, where it is."
     repo = _repo(hub, name, user)
@@ -157,7 +165,7 @@ _routes = [('POST', '/api/repos/create', _create), ('POST', '/api/validate-yaml'
            ('GET', f'/api/models{_id}/revision/{_rest}', _info), ('GET', f'/api/models{_id}/tree/{_rest}', _tree),
            ('GET', f'{_id}/resolve/{_rest}/(.+)', _resolve)]
 
-# %% ../../nbs/models/08_hub_testing.ipynb #c503b2bd
+# %% ../../nbs/models/08_hub_testing.ipynb #0b3a3092
 def _answer(hub, method, path, user, body):
     "Status, head and bytes of the answer to a request."
     for how, pattern, f in _routes:
@@ -191,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != 'HEAD': self.wfile.write(data)
     do_GET = do_HEAD = do_POST = do_PUT = _reply
 
-# %% ../../nbs/models/08_hub_testing.ipynb #c48b78f2
+# %% ../../nbs/models/08_hub_testing.ipynb #08b0236a
 class FakeHub:
     "A stand-in for the hub, as a context: `with FakeHub() as hub`."
     def __init__(self):
