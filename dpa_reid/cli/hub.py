@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['dpa_hub']
 
-# %% ../../nbs/cli/11_hub.ipynb #18d8ad26
+# %% ../../nbs/cli/11_hub.ipynb #1deb0bca
 from .command import *
 
-# %% ../../nbs/cli/11_hub.ipynb #53f251d9
+# %% ../../nbs/cli/11_hub.ipynb #27bafbcc
 from pathlib import Path
 from ..core import *
 from ..models.hub import *
 from ..use.hub import *
 
-# %% ../../nbs/cli/11_hub.ipynb #9f4dc8c2
+# %% ../../nbs/cli/11_hub.ipynb #a1fa21fe
 def _check_given(action, **given):
     "Raises `ReIDError` for an option that an action needs and lacks, or that belongs to another."
     needed = dict(push=['model'], card=['model'], pull=[])[action]
@@ -42,7 +42,7 @@ def _pull(repo, out):
     folder = copy_model(repo, out or Path('models')/read_hub_name(repo).repo_id.rpartition('/')[2])
     print(f"{folder}: {', '.join(f.name for f in sorted(folder.iterdir()) if f.is_file())}")
 
-# %% ../../nbs/cli/11_hub.ipynb #589a2244
+# %% ../../nbs/cli/11_hub.ipynb #b141f808
 @command
 def dpa_hub(
     action:str, # push, pull or card
