@@ -6,7 +6,8 @@
 __all__ = ['ExportedNet', 'OnnxNet', 'is_exported', 'load_exported']
 
 # %% ../../nbs/models/07_exported.ipynb #915bfdb8
-import importlib, json
+import importlib, json, logging, warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 import torch
@@ -124,6 +125,19 @@ class OnnxNet(ExportedNet):
 # %% ../../nbs/models/07_exported.ipynb #011fe799
 _entry = 'dpa_reid.json'
 
+@contextmanager
+def _quiet():
+    "Within this context PyTorch and onnxscript do not log what they do."
+    loggers = [logging.getLogger(n) for n in ('torch', 'torch.export', 'torch.onnx', 'onnxscript', 'onnx_ir')]
+    levels = [l.level for l in loggers]
+    for l in loggers: l.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        for l, level in zip(loggers, levels, strict=True): l.setLevel(level)
+
 class TorchExportedNet(ExportedNet):
     "An `ExportedNet` that PyTorch computes, from a file of `torch.export`; raises `ModelError` as `OnnxNet` does."
     def __init__(self,
@@ -131,7 +145,8 @@ class TorchExportedNet(ExportedNet):
     ):
         if not Path(file).is_file(): raise ModelError(f"{file}: there is no such file.")
         extra = {_entry: ''}
-        try: program = torch.export.load(file, extra_files=extra)
+        try:
+            with _quiet(): program = torch.export.load(file, extra_files=extra)
         except Exception as e:            # a damaged archive may raise anything
             raise ModelError(f"{file}: cannot be read as a file of torch.export ({type(e).__name__}). "
                              "Copy or export it again.") from None

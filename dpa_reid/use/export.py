@@ -6,8 +6,7 @@
 __all__ = ['batch_errors', 'export_net']
 
 # %% ../../nbs/use/20_export.ipynb #1ed2b23e
-import copy, importlib.util, json, logging, warnings
-from contextlib import contextmanager
+import copy, importlib.util, json
 from functools import partial
 from pathlib import Path
 import torch, torch.nn.functional as F
@@ -15,7 +14,7 @@ from torch import nn
 from ..core import *
 from ..layers.side import *
 from ..models.exported import *
-from ..models.exported import _entry
+from ..models.exported import _entry, _quiet
 from ..train.cache import *
 from ..train.embed import *
 from ..rivals.bow_sift import FittedNet
@@ -71,19 +70,6 @@ def _about(embedder):
     return {k: v for k, v in about.items() if v is not None}
 
 # %% ../../nbs/use/20_export.ipynb #2c05dafb
-@contextmanager
-def _quiet():
-    "Within this context PyTorch and onnxscript do not log what they do."
-    loggers = [logging.getLogger(n) for n in ('torch', 'torch.onnx', 'onnxscript', 'onnx_ir')]
-    levels = [l.level for l in loggers]
-    for l in loggers: l.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        for l, level in zip(loggers, levels, strict=True): l.setLevel(level)
-
 def _inputs(embedder, n):
     "Random images for a graph, with unknown cameras and views where it is told them."
     images = torch.rand(n, 3, *embedder.size, generator=torch.Generator().manual_seed(n))
