@@ -85,6 +85,11 @@ from .use.open_set import open_set
 from .use.embedding_files import save_embeddings, load_embeddings
 from .use.vrai_submission import *
 from .use.enrolment import Gallery
+from .use.export import export_net
+from .use.parity import parity
+from .use.int8 import quantize_net
+from .use.card import model_card
+from .use.hub import push_to_hub, from_pretrained
 
 # %% ../nbs/cli/05_all.ipynb #b8900c6d
 __all__ = [n for n in globals() if not n.startswith('_')]
