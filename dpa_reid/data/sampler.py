@@ -12,6 +12,7 @@ from itertools import islice
 from fastcore.all import patch, delegates
 from fastai.data.core import TfmdDL
 from ..core import *
+from ..processes import *
 
 # %% ../../nbs/data/04_sampler.ipynb #2835f4f5
 def sample_padded(
@@ -65,6 +66,7 @@ def pk_batches(
 # %% ../../nbs/data/04_sampler.ipynb #35572e87
 class PKDataLoader(TfmdDL):
     "A `TfmdDL` over a manifest whose training batches hold P identities with K images each; raises `DataError` where there are too few."
+    part, n_parts = 0, 1                             # of every epoch, see `deal`
     def __init__(self,
         dataset=None, # fastai `Datasets` whose `.items` is a manifest
         P:int=None, # identities per batch; None for an ordinary loader
@@ -81,15 +83,23 @@ class PKDataLoader(TfmdDL):
     def _pk(self): return bool(self.P and self.shuffle and self.n)
     def _batches(self):
         df = self.dataset.items
-        return pk_batches(list(df.pid), self.P, self.K, list(df.camid), self.cams_first, self.rng)
-    def _n_batches(self): return max(1, self.n//(self.P*self.K))
+        return pk_batches(list(df.pid), self.P*self.n_parts, self.K, list(df.camid), self.cams_first, self.rng)
+    def _n_batches(self): return max(1, self.n//(self.P*self.K*self.n_parts))
 
     def _epoch(self): return [i for b in islice(self._batches(), self._n_batches()) for i in b]
 
     def get_idxs(self):
-        self.idxs = self._epoch() if self._pk else super().get_idxs()
+        idxs = self._epoch() if self._pk else super().get_idxs()
+        self.idxs = idxs if self.n_parts == 1 else self._dealt(idxs)
         return self.idxs                             # kept, so that the rows of a batch can be looked up
-    def __len__(self): return self._n_batches() if self._pk else super().__len__()
+    def __len__(self):
+        if self._pk: return self._n_batches()
+        if self.n_parts == 1: return super().__len__()
+        return _n_full(_n_full(self.n, self.n_parts), self.bs, self.drop_last)
+
+def _n_full(n, size, drop_last=False):
+    "How many times `size` goes into `n`, a last part counted too."
+    return n//size + (not drop_last and n % size > 0)
 
 # %% ../../nbs/data/04_sampler.ipynb #a3026983
 @patch
@@ -102,3 +112,29 @@ def new(self:PKDataLoader,
     "A copy, with P, K and `cams_first` unless others are given."
     kept = dict(P=self.P, K=self.K, cams_first=self.cams_first) if issubclass(cls or type(self), PKDataLoader) else {}
     return super(PKDataLoader, self).new(dataset, cls, **{**kept, **kwargs})
+
+# %% ../../nbs/data/04_sampler.ipynb #ef17bc81
+@patch
+def deal(self:PKDataLoader,
+    part:int=0, # which part is this process's
+    n_parts:int=1 # processes; 1 takes the deal back
+)->PKDataLoader: # this loader
+    "Give this process its part of every epoch; raises `DataError` where there are too few identities for all."
+    was = self.n_parts
+    self.part, self.n_parts = part, n_parts
+    if not self._pk or self.P*n_parts <= (n := self.dataset.items.pid.nunique()): return self
+    self.part, self.n_parts = 0, was
+    raise DataError(f"{n_parts} processes with P={self.P} identities each need {n_parts*self.P}, and the training set "
+                    f"has {n}. Take a smaller P (--p), or fewer processes.")
+
+# %% ../../nbs/data/04_sampler.ipynb #0dace85a
+@patch
+def _dealt(self:PKDataLoader, idxs):
+    "This process's part of the positions `idxs` of an epoch."
+    idxs = from_first(lambda: [int(i) for i in idxs]) if self.shuffle else list(idxs)
+    if self._pk:
+        begins = range(self.part*self.bs, len(idxs), self.bs*self.n_parts)
+        return [i for j in begins for i in idxs[j:j+self.bs]]
+    n = _n_full(len(idxs), self.n_parts)
+    again = (idxs*self.n_parts)[:n*self.n_parts - len(idxs)]
+    return (idxs + again)[self.part*n:(self.part+1)*n]
