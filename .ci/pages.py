@@ -39,9 +39,9 @@ def check_html():
     "Every notebook converts to a page."
     import nbformat
     from nbconvert import HTMLExporter
-    bad = []
+    bad, exporter = [], HTMLExporter()
     for p in notebooks():
-        try: HTMLExporter().from_notebook_node(nbformat.read(p, as_version=4))
+        try: exporter.from_notebook_node(nbformat.read(p, as_version=4))
         except Exception as e: bad.append(f'{p.relative_to(nbs)}: {type(e).__name__}: {e}')
     return bad
 
