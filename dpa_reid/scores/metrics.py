@@ -201,7 +201,7 @@ def _score(ranks, n, form):
 
 # %% ../../nbs/scores/04_metrics.ipynb #2213d711
 def evaluate_retrieval(
-    q, # query embeddings (Q, D), tensor or array
+    q, # query embeddings (Q, D): tensor, array, memory map, or name of a .npy file, which stays on the disk
     g, # gallery embeddings (G, D)
     q_pids, # identity of each query (Q,), numbers or strings
     g_pids, # identity of each gallery image (G,)

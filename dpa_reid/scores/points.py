@@ -11,6 +11,7 @@ import numpy as np, pandas as pd, torch
 from torch import Tensor
 from fastcore.basics import patch
 from ..core import *
+from .disk_rows import as_rows, chosen_rows
 
 # %% ../../nbs/scores/00_points.ipynb #43a6a799
 class Points:
@@ -18,7 +19,7 @@ class Points:
     def __init__(self, x, name, metric, like=None):
         if metric not in ('cosine', 'euclidean'):
             raise ReIDError(f"metric={metric!r} is not known: use 'cosine' or 'euclidean'.")
-        x = torch.as_tensor(x).detach().as_subclass(Tensor)
+        x = as_rows(x)
         if x.ndim != 2 or not x.numel():
             raise ReIDError(f"The {name} embeddings have shape {tuple(x.shape)}: "
                             "give at least one row, as (images, features).")
@@ -34,14 +35,21 @@ class Points:
 # %% ../../nbs/scores/00_points.ipynb #68b969d6
 def _first_row(mask): return int(mask.nonzero()[0])
 
-def _lengths(x, name, metric, chunk=256):
-    "Lengths (N,) in float64; raises `ReIDError` for rows that cannot be ranked."
+def _check_range(x, name, chunk):
+    "Raises `ReIDError` for rows that hold NaN, infinity or numbers beyond 1e15."
     low, high = (torch.cat(v) for v in zip(*(b.float().aminmax(dim=1) for b in x.split(chunk))))
     bad = ~((low >= -1e15) & (high <= 1e15))
-    if bad.any():
-        raise ReIDError(f"{int(bad.sum())} of {len(x)} {name} embeddings hold NaN, infinity or numbers beyond 1e15, "
-                        f"the first in row {_first_row(bad)}: look for a diverged training or an empty crop.")
-    n = torch.cat([torch.linalg.vector_norm(b.double(), dim=1) for b in x.split(chunk)])
+    if not bad.any(): return
+    raise ReIDError(f"{int(bad.sum())} of {len(x)} {name} embeddings hold NaN, infinity or numbers beyond 1e15, "
+                    f"the first in row {_first_row(bad)}: look for a diverged training or an empty crop.")
+
+def _lengths(x, name, metric, chunk=256):
+    "Lengths (N,) in float64; raises `ReIDError` for rows that cannot be ranked."
+    n, at = torch.empty(len(x), dtype=torch.float64, device=x.device), 0
+    for b in x.split(chunk):           # into place: small results between blocks keep the memory of each from the next
+        n[at:at+len(b)] = torch.linalg.vector_norm(b.double(), dim=1)
+        at += len(b)
+    if not (n <= 1e15).all(): _check_range(x, name, chunk)                  # a row this short holds no number beyond
     zero = n < 1e-15
     if metric == 'cosine' and zero.any():
         raise ReIDError(f"{int(zero.sum())} of {len(x)} {name} embeddings are zero, the first in row "
@@ -68,16 +76,16 @@ def rows(self:Points, i, dtype=torch.float64):
 def sq(self:Points):
     "Squared length of each prepared row (N,), float64."
     if '_sq' not in self.__dict__:
-        blocks = torch.arange(len(self), device=self.device).split(256)
-        self._sq = (torch.ones_like(self.n) if self.metric == 'cosine' else
-                    torch.cat([self.rows(i).square().sum(1) for i in blocks]))
+        self._sq = torch.ones_like(self.n)
+        for i in range(0, len(self) if self.metric == 'euclidean' else 0, 256):
+            self._sq[i:i+256] = self.rows(slice(i, i+256)).square().sum(1)
     return self._sq
 
 @patch
 def take(self:Points, i):
     "The points `i` alone, with the same center."
     p = object.__new__(Points)
-    p.__dict__ = {**self.__dict__, 'x': self.x[i], 'n': self.n[i], '_sq': self.sq[i], 'like': self}
+    p.__dict__ = {**self.__dict__, 'x': chosen_rows(self.x, i), 'n': self.n[i], '_sq': self.sq[i], 'like': self}
     return p
 
 # %% ../../nbs/scores/00_points.ipynb #02408d02
@@ -85,7 +93,7 @@ def point_pair(q, g, metric):
     "Query and gallery as `Points` with one center; the same object twice gives the same points twice."
     if q is g: return (p := Points(g, 'gallery', metric)), p
     g = Points(g, 'gallery', metric)
-    q = torch.as_tensor(q).to(g.device)
+    q = as_rows(q).to(g.device)
     if q.ndim == 2 and q.shape[1] != g.dim:
         raise ReIDError(f"Query embeddings have {q.shape[1]} features and gallery embeddings {g.dim}: "
                         "take both from one network.")

@@ -6,13 +6,15 @@
 __all__ = ['KReciprocal', 'k_reciprocal', 'expand_queries', 'expand_gallery']
 
 # %% ../../nbs/scores/03_rerank.ipynb #a8b5f75b
+from copy import copy
 import numpy as np, torch
 from torch import Tensor
 from scipy.sparse import csr_array, coo_array, vstack
 from fastcore.basics import patch
 from ..core import *
 from .distance import *
-from .points import Points, junk_codes, point_pair
+from .disk_rows import JoinedRows
+from .points import junk_codes, point_pair
 from .distance import blocked, check_k, full_float32, neighbor_lists, _d2, _pairs, _side, _slices
 
 # %% ../../nbs/scores/03_rerank.ipynb #19eb70c2
@@ -183,7 +185,11 @@ def _check_settings(lam, **ks):
 
 def _joined(q, g):
     "Queries and gallery as one set of points."
-    return g if q is g else Points(torch.cat([q.x, g.x]), 'query and gallery', q.metric, like=g)
+    if q is g: return g
+    p = copy(q)                                                             # measured from the gallery's center
+    p.x, p.n, p.name = JoinedRows(q.x, g.x), torch.cat([q.n, g.n]), 'query and gallery'
+    vars(p).pop('_sq', None)
+    return p
 
 # %% ../../nbs/scores/03_rerank.ipynb #6d5a4ee6
 def k_reciprocal(
@@ -197,7 +203,7 @@ def k_reciprocal(
     q_junk=None, # camera of each query (Q,); with cameras given, the camera-aware variant
     g_junk=None, # camera of each gallery image (G,)
     k1_intra:int=5, # camera-aware: length of the lists within the image's own camera
-    budget:int=512*2**20, # bytes of working memory, beyond the embeddings, one copy of them, and lists of N x k
+    budget:int=512*2**20, # bytes of working memory, beyond the embeddings and lists of N x k
     progress:bool=None, # a progress bar over the search; None shows it from 20,000 images
     propose=blocked, # `blocked`, or `by_faiss` where faiss is installed
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages

@@ -30,6 +30,7 @@ from ..data import augment
 from ..data.boxes import *
 from ..data.manifest import *
 from ..data.augment import *
+from ..scores.disk_rows import DiskRows, as_rows, chosen_rows
 from .cache import *
 from .tta import *
 
@@ -45,16 +46,22 @@ def _check_fit(vectors, rows):
                         f"{rows.index[rows.index.duplicated()][0]}: "
                         "use `df.reset_index(drop=True)`.")
 
+# %% ../../nbs/train/08_embed.ipynb #2c63a07b
+def _as_vectors(x):
+    "Vectors as float32 on the CPU; those in a file or a memory map stay on the disk."
+    x = as_rows(x)
+    return x.to('cpu', torch.float32) if isinstance(x, DiskRows) else x.float().cpu()
+
 # %% ../../nbs/train/08_embed.ipynb #95362755
 @dataclass(eq=False, repr=False)
 class Embeddings:
     "Vectors of images, each with its row."
-    vectors:Tensor # (N, D) float32, on the CPU
+    vectors:Tensor # (N, D) float32, on the CPU; or `DiskRows`, which give such tensors
     rows:pd.DataFrame # N rows, under the labels they had
     left_out:list=field(default_factory=list) # labels of rows whose images could not be decoded
     pairing:object=None # how a network compares its vectors, see `pair`; None for the vectors themselves
     def __post_init__(self):
-        self.vectors = torch.as_tensor(self.vectors).detach().float().cpu()
+        self.vectors = _as_vectors(self.vectors)
         _check_fit(self.vectors, self.rows)
     def __len__(self): return len(self.vectors)
     def __repr__(self): return f"Embeddings({len(self):,} of {self.vectors.shape[1]} features)"
@@ -64,22 +71,27 @@ class Embeddings:
 def take(self:Embeddings,
     rows:pd.DataFrame # some of the embedded rows, in any order
 )->Tensor: # (len(rows), D)
-    "The vectors of `rows`; raises `DataError` for rows that were not embedded."
+    "The vectors of `rows`, in memory; raises `DataError` for rows that were not embedded."
+    return self._choose(rows)[:]
+
+@patch
+def _choose(self:Embeddings, rows):
+    "The vectors of `rows`, on the disk where they are."
     at = self.rows.index.get_indexer(rows.index)
     if (at < 0).any():
         raise DataError(f"{int((at < 0).sum())} of {len(rows)} rows have no embedding, the first is "
                         f"{rows.index[at < 0][0]}: embed them too.")
-    return self.vectors[torch.from_numpy(at)]
+    return chosen_rows(self.vectors, torch.from_numpy(at))
 
 # %% ../../nbs/train/08_embed.ipynb #72da178c
 @patch
 def pair(self:Embeddings,
     queries:pd.DataFrame, # embedded rows
     gallery:pd.DataFrame # embedded rows
-)->tuple: # vectors of the queries and of the gallery, of one length
+)->tuple: # vectors of the queries and of the gallery, of one length; `DiskRows` where the vectors are
     "The vectors by which queries and gallery images are compared; raises `DataError` as `take` does."
-    q, g = self.take(queries), self.take(gallery)
-    return (q, g) if self.pairing is None else self.pairing(q, g, queries, gallery)
+    q, g = self._choose(queries), self._choose(gallery)
+    return (q, g) if self.pairing is None else self.pairing(q[:], g[:], queries, gallery)
 
 # %% ../../nbs/train/08_embed.ipynb #00004bb8
 class Embedder:

@@ -7,7 +7,7 @@ __all__ = ['check_embedding_file', 'embedder_meta', 'save_embeddings', 'StoredEm
            'open_embedding_files', 'evaluate_file']
 
 # %% ../../nbs/use/17_embedding_files.ipynb #2d9d2fc4
-import json, zipfile
+import json, shutil, struct, tempfile, weakref, zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -15,6 +15,7 @@ from ..core import *
 from ..data.manifest import *
 from ..data.images import *
 from ..data.protocol import *
+from ..scores.disk_rows import DiskRows, chosen_rows
 from ..train.embed import *
 from ..train.evaluate import *
 from .same_network import *
@@ -45,7 +46,8 @@ def _write_parquet(file, columns, vectors, meta):
     flat = pa.array(vectors.reshape(-1), type=pa.float32())
     table = pa.table({**columns, 'vector': pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
     with atomic_path(file) as tmp:
-        pq.write_table(table.replace_schema_metadata({'dpa_reid': json.dumps(meta)}), tmp, compression='zstd')
+        pq.write_table(table.replace_schema_metadata({'dpa_reid': json.dumps(meta)}), tmp, compression='zstd',
+                       row_group_size=max(1, 2**25//(4*vectors.shape[1])))    # 32 MiB, which a reader takes one by one
 
 def _write_npz(file, columns, vectors, meta):
     texts = {k: v.astype(str) if v.dtype == object else v for k, v in columns.items()}
@@ -80,7 +82,7 @@ def save_embeddings(
         raise ReIDError("this network compares vectors in its own way, and a file of vectors cannot hold that.")
     if reserved := {'vector', 'meta'} & set(embeddings.rows):
         raise ReIDError(f"the manifest has a column {first_few(reserved)}, a name of the file's own: rename it.")
-    vectors = np.ascontiguousarray(embeddings.vectors.numpy())
+    vectors = np.ascontiguousarray(embeddings.vectors[:].numpy())
     _writers[_kind(file)](file, _plain_columns(embeddings.rows), vectors, meta or dict(format=1, versions=versions()))
     return Path(file)
 
@@ -114,16 +116,80 @@ def _lists(pa, column, file):
     flat = np.asarray(column.flatten(), np.float32)
     return flat.reshape(len(column), -1)
 
-def _read_npz(file):
+def _read_npz(file, skip=None, n=None):
+    "Rows, vectors and note of an .npz file; without the array `skip`, where the file has `n` vectors."
     try:
-        with np.load(file, allow_pickle=False) as f: arrays = {k: f[k] for k in f.files}
+        with np.load(file, allow_pickle=False) as f: arrays = {k: f[k] for k in f.files if k != skip}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as e:
         raise ReIDError(f"{file}: cannot be read as .npz without pickles ({str(e)[:200]}).") from e
     vectors, meta = arrays.pop('vector', None), str(arrays.pop('meta', '{}'))
     lengths = {k: len(v) if v.ndim == 1 else str(v.shape) for k, v in arrays.items()}
-    if vectors is not None and set(lengths.values()) - {len(vectors)}:
-        raise ReIDError(f"{file}: has {len(vectors)} vectors and columns of other lengths: {lengths}.")
+    n = n if vectors is None else len(vectors)
+    if n is not None and set(lengths.values()) - {n}:
+        raise ReIDError(f"{file}: has {n} vectors and columns of other lengths: {lengths}.")
     return pd.DataFrame(arrays), vectors, meta
+
+# %% ../../nbs/use/17_embedding_files.ipynb #563ff4f9
+def _stored_vectors(file):
+    "The vectors of an .npz file where they lie; None where they are compressed, or no table of numbers row by row."
+    with zipfile.ZipFile(file) as z, open(file, 'rb') as f:
+        info = {i.filename: i for i in z.infolist()}.get('vector.npy')
+        if info is None or info.compress_type != zipfile.ZIP_STORED: return
+        f.seek(info.header_offset + 26)
+        f.seek(sum(struct.unpack('<HH', f.read(4))), 1)
+        old = np.lib.format.read_magic(f) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+        shape, by_column, kind = read(f)
+        plain = len(shape) == 2 and 0 not in shape and not by_column and kind.isnative and kind.kind in 'fiu'
+        return DiskRows(file, shape, kind, f.tell()) if plain else None
+
+def _stream_npz(file):
+    "As `_read_npz`, with the vectors left on the disk where they can be."
+    try:
+        vectors = _stored_vectors(file)
+        if vectors is None: return _read_npz(file)
+        with zipfile.ZipFile(file) as z: damaged = z.testzip()
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, struct.error) as e:
+        raise ReIDError(f"{file}: cannot be read as .npz without pickles ({str(e)[:200]}).") from e
+    if damaged: raise ReIDError(f"{file}: cannot be read as .npz without pickles ({damaged} is damaged).")
+    rows, _, meta = _read_npz(file, skip='vector', n=len(vectors))
+    return rows, vectors, meta
+
+# %% ../../nbs/use/17_embedding_files.ipynb #05659454
+def _unpack(pa, parquet, file, out):
+    "Write the vectors of an open Parquet file into the file `out`, and return their shape."
+    n, dim = 0, None
+    for batch in parquet.iter_batches(batch_size=1024, columns=['vector']):
+        x = _lists(pa, batch.column(0), file)
+        dim = x.shape[1] if dim is None else dim
+        if x.shape[1] != dim: raise ReIDError(f"{file}: its vectors have several lengths: give one length to all.")
+        x.tofile(out)
+        n += len(x)
+    return n, dim or 0
+
+class _TempFolder:
+    "A temporary folder that goes with the last object that keeps it."
+    def __init__(self):
+        self.path = Path(tempfile.mkdtemp(prefix='dpa_reid-'))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+def _stream_parquet(file): # long: each line of the reading can fail in the same way
+    "As `_read_parquet`, with the vectors in a temporary file."
+    (pa, pq), folder, rows = _need_pyarrow(file), _TempFolder(), None
+    try:
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=2**20) as parquet, open(folder.path/'x', 'wb') as out:
+            names = parquet.schema_arrow.names
+            if 'vector' in names: rows = DiskRows(folder.path/'x', _unpack(pa, parquet, file, out))
+            table = parquet.read([c for c in names if c != 'vector'])
+    except ReIDError: raise
+    except (pa.ArrowException, OSError, ValueError) as e:
+        raise ReIDError(f"{file}: cannot be read as Parquet ({str(e)[:200]}).") from e
+    if rows is not None: rows.kept = folder
+    return table.to_pandas(), rows, (table.schema.metadata or {}).get(b'dpa_reid', b'{}').decode(errors='replace')
+
+# %% ../../nbs/use/17_embedding_files.ipynb #8bd9dbf9
+_readers = {('.parquet', False): _read_parquet, ('.parquet', True): _stream_parquet,
+            ('.npz', False): _read_npz, ('.npz', True): _stream_npz}
 
 # %% ../../nbs/use/17_embedding_files.ipynb #b8859fe8
 def _meta_of(text):
@@ -144,24 +210,30 @@ def _labelled(rows, file, df):
     more = df.set_index('path')[[c for c in df if c != 'path' and c not in rows]]
     return check_columns(rows.join(more, on='path'), file)
 
+# %% ../../nbs/use/17_embedding_files.ipynb #37a614ee
+def _as_numbers(vectors, file):
+    "Vectors in memory as float32, those on the disk as they are; raises `ReIDError` for what is no table of numbers."
+    if isinstance(vectors, DiskRows): return vectors
+    if vectors.ndim == 2 and vectors.dtype.kind in 'fiu' and vectors.size: return np.array(vectors, np.float32)
+    raise ReIDError(f"{file}: vector has shape {vectors.shape} and holds {vectors.dtype}: give (images, features) "
+                    "numbers.")
+
 # %% ../../nbs/use/17_embedding_files.ipynb #89fb2bc0
 def load_embeddings(
     file, # as `save_embeddings` or another tool wrote it
-    df:pd.DataFrame=None # manifest that gives the columns which the file lacks, by path
+    df:pd.DataFrame=None, # manifest that gives the columns which the file lacks, by path
+    stream:bool=False # leave the vectors on the disk, for tests larger than the memory; the scores are the same
 )->StoredEmbeddings:
     "Vectors with their rows; raises `ReIDError` and `DataError` for a file that cannot be used."
     if not Path(file).is_file(): raise ReIDError(f"{file}: there is no such file.")
-    rows, vectors, meta = (_read_parquet if _kind(file) == '.parquet' else _read_npz)(file)
+    rows, vectors, meta = _readers[_kind(file), bool(stream)](file)
     if vectors is None or 'path' not in rows:
         raise ReIDError(f"{file}: needs the columns path and vector; it has {first_few(rows.columns, 8)}.")
-    if vectors.ndim != 2 or vectors.dtype.kind not in 'fiu' or not vectors.size:
-        raise ReIDError(f"{file}: vector has shape {vectors.shape} and holds {vectors.dtype}: give (images, features) "
-                        "numbers.")
+    vectors = _as_numbers(vectors, file)
     rows = rows.assign(path=rows.path.astype(str))
     if twice := rows.path[rows.path.duplicated()].tolist():
         raise ReIDError(f"{file}: {len(twice)} paths come twice, such as {twice[0]}: give one row per image.")
-    rows, vectors = _labelled(rows, file, df), np.array(vectors, np.float32)
-    return StoredEmbeddings(vectors, rows, meta=_meta_of(meta), file=Path(file))
+    return StoredEmbeddings(vectors, _labelled(rows, file, df), meta=_meta_of(meta), file=Path(file))
 
 # %% ../../nbs/use/17_embedding_files.ipynb #79fb6ba7
 def _below_common(paths):
@@ -192,7 +264,7 @@ def align_embeddings(
     at = pd.Index(keys[0]).get_indexer(keys[1])
     wrong = int((a.pid.astype(str).to_numpy()[at] != b.pid.astype(str).to_numpy()).sum())
     if wrong: raise ReIDError(f"The files give {wrong} of {len(b)} images another pid: label both alike.")
-    return Embeddings(embeddings.vectors[torch.from_numpy(at)], b, pairing=embeddings.pairing)
+    return Embeddings(chosen_rows(embeddings.vectors, torch.from_numpy(at)), b, pairing=embeddings.pairing)
 
 # %% ../../nbs/use/17_embedding_files.ipynb #117b4b96
 def open_embedding_files(
@@ -204,9 +276,9 @@ def open_embedding_files(
     "One or two files of embeddings with their labels; raises as `load_embeddings` and `align_embeddings` do."
     labels = None if data is None else open_images(data, test)
     df, dataset = (labels.df, labels.dataset) if labels else (None, None)
-    first = load_embeddings(file, df)
+    first = load_embeddings(file, df, stream=True)
     found = {file: first}
-    if against: found[against] = align_embeddings(load_embeddings(against, df), first)
+    if against: found[against] = align_embeddings(load_embeddings(against, df, stream=True), first)
     return Images(Path(file), first.rows, dataset=dataset), found
 
 def evaluate_file(
