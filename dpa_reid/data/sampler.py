@@ -11,6 +11,7 @@ from collections import defaultdict
 from itertools import islice
 from fastcore.all import patch, delegates
 from fastai.data.core import TfmdDL
+from fastai import torch_core
 from ..core import *
 from ..processes import *
 
@@ -138,3 +139,13 @@ def _dealt(self:PKDataLoader, idxs):
     n = _n_full(len(idxs), self.n_parts)
     again = (idxs*self.n_parts)[:n*self.n_parts - len(idxs)]
     return (idxs + again)[self.part*n:(self.part+1)*n]
+
+# %% ../../nbs/data/04_sampler.ipynb #49776a31
+@patch
+def to_detach(self:PKDataLoader,
+    b, # tensors
+    cpu:bool=True, # bring them to the CPU
+    gather:bool=True # from all processes, where this loader is dealt to them
+): # as `b`
+    "Detached tensors, those of all processes one after another; the mean of numbers."
+    return torch_core.to_detach(b, cpu, gather and self.n_parts > 1)

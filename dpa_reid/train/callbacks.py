@@ -7,7 +7,6 @@ __all__ = ['AutoCast', 'ToChannelsLast', 'FreezeFor', 'LossParts', 'HideValidLos
            'EvalEvery', 'Checkpoint']
 
 # %% ../../nbs/train/03_callbacks.ipynb #1a1447ec
-import random
 from functools import partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -17,10 +16,12 @@ from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.channelslast import ChannelsLast
 from fastai.learner import Recorder, ValueMetric
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import to_device
+from fastai.torch_core import get_model, to_device
 from ..core import DataError, ReIDError, atomic_path, first_few
+from ..processes import *
 from ..compute import channels_last, fast_dtype
 from ..layers.side import side_codes, side_given
+from .generators import *
 
 # %% ../../nbs/train/03_callbacks.ipynb #3fdbc2f4
 class _Plain(Callback):
@@ -79,18 +80,18 @@ class FreezeFor(Callback):
     order, run_valid = TrainEvalCallback.order+1, False
     def __init__(self, n:int): self.n = n    # n in iterations
     def before_fit(self):
-        body = self.model.body
+        body = get_model(self.model).body
         # noted on the body, since a fit that was interrupted has no `after_fit`
         self.trainable = body.__dict__.setdefault('_held', [p for p in body.parameters() if p.requires_grad])
     def before_batch(self):
         frozen = self.epoch*self.n_iter + self.iter < self.n
-        self.model.body.train(not frozen)
+        get_model(self.model).body.train(not frozen)
         for p in self.trainable:
             p.requires_grad_(not frozen)
             if frozen: p.grad = None      # fastai steps whatever has a gradient, a zero one too
     def after_fit(self):
         for p in self.trainable: p.requires_grad_(True)
-        self.model.body.__dict__.pop('_held', None)
+        get_model(self.model).body.__dict__.pop('_held', None)
 
 # %% ../../nbs/train/03_callbacks.ipynb #fb3e1cc4
 class LossParts(Callback):
@@ -101,6 +102,7 @@ class LossParts(Callback):
         self.count += 1
         for k, v in getattr(self.loss_func, 'parts', {}).items():
             self.sums[k] = self.sums.get(k, 0.) + v.detach().float()
+    def after_train(self): self.sums = {k: mean_of_all(v) for k, v in self.sums.items()}
     def mean(self, name):
         "The average of part `name` in the epoch, None before the first batch."
         return self.sums[name]/self.count if getattr(self, 'sums', None) else None
@@ -184,26 +186,6 @@ class EvalEvery(_Plain):
     def after_validate(self):
         if self.skips: self.recorder.log = L(float('nan') if v is None else v for v in self.recorder.log)
 
-# %% ../../nbs/train/03_callbacks.ipynb #3e4fd49a
-def _rng_state(dl):
-    "The state of every random generator that training draws from, as tensors and numbers."
-    kind, keys, *rest = np.random.get_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return dict(torch=torch.get_rng_state(), cuda=cuda, python=random.getstate(), dl=dl.rng.getstate(),
-                numpy=(kind, torch.from_numpy(keys.astype(np.int64)), *rest))
-
-def _as_python_state(s): return s[0], tuple(s[1]), s[2]
-
-def _set_rng_state(s, dl):
-    "Put back what `_rng_state` returned."
-    torch.set_rng_state(s['torch'])
-    n = min(torch.cuda.device_count(), len(s['cuda']))     # as many as both machines have
-    for i in range(n): torch.cuda.set_rng_state(s['cuda'][i], i)
-    kind, keys, *rest = s['numpy']
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    random.setstate(_as_python_state(s['python']))
-    dl.rng.setstate(_as_python_state(s['dl']))
-
 # %% ../../nbs/train/03_callbacks.ipynb #7d3747f8
 def _recipe(learn):
     "The recipe of a `Learner` as plain data, None where it has none."
@@ -250,7 +232,9 @@ class Checkpoint(_Plain):
     def after_epoch(self):
         if self.epoch < self.start or not self.trained: return
         self.done.append([float(v) if v is not None else float('nan') for v in self.recorder.values[-1]])
-        with atomic_path(self.path) as tmp: torch.save(self._state(), tmp)
+        state = self._state()                            # to which every process contributes
+        if not is_first(): return
+        with atomic_path(self.path) as tmp: torch.save(state, tmp)
     @property
     def run_settings(self):
         "What must not change between two parts of a run, as plain data."
@@ -269,21 +253,30 @@ def _callback_states(learn):
 def _state(self:Checkpoint):
     "All that a run needs to continue, as tensors and plain data."
     smooth, scaler = self.recorder.smooth_loss, getattr(self.learn, 'scaler', None)
-    states = dict(model=self.model.state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
-                  scaler=scaler.state_dict() if scaler else None, rng=_rng_state(self.dls.train))
+    rng, *others = rng_states(self.dls.train)
+    states = dict(model=get_model(self.model).state_dict(), loss=_loss_state(self.learn), opt=_opt_state(self.opt),
+                  scaler=scaler.state_dict() if scaler else None, rng=rng, rng_others=others)
     return dict(epoch=self.epoch+1, run=self.run_settings, recipe=_recipe(self.learn), done=self.done,
                 smooth=(smooth.count, smooth.val.cpu()), cbs=_callback_states(self.learn), **states)
 
 @patch
 def _continue(self:Checkpoint, was):
     "Take up a run where it was interrupted; raises `ReIDError` where this one has other settings."
-    if other := _differences(was['run'], self.run_settings):
+    settings, now = dict(was['run']), self.run_settings
+    # as many epochs of it are other iterations
+    if len(_generators(was)) != n_processes(): settings['warmup'] = now.get('warmup')
+    if other := _differences(settings, now):
         raise ReIDError(f"{self.path}: the interrupted run had other settings: {other}. "
                         "Fit as before, or delete the checkpoint.")
     self.recorder.smooth_loss.count, self.recorder.smooth_loss.val = was['smooth']
     if was['scaler']: self.learn.scaler.load_state_dict(was['scaler'])
     for cb in _remembering(self.learn):
         if cb.name in was.get('cbs', {}): cb.from_checkpoint(was['cbs'][cb.name])
+
+# %% ../../nbs/train/03_callbacks.ipynb #01e7879b
+def _generators(s):
+    "The generators' states of all processes that wrote a checkpoint."
+    return [s['rng'], *s.get('rng_others', ())]
 
 # %% ../../nbs/train/03_callbacks.ipynb #125481a6
 def _shapes(states): return {k: tuple(v.shape) for s in states for k, v in s.items()}
@@ -327,6 +320,6 @@ def resume(self:Checkpoint,
     if s['loss']: learn.loss_func.load_state_dict(s['loss'])
     if learn.opt is None: learn.create_opt()
     _load_opt_state(learn.opt, s['opt'], next(learn.model.parameters()).device)
-    _set_rng_state(s['rng'], learn.dls.train)
+    if (text := continue_drawing(_generators(s), learn.dls.train)) and is_first(): print(f'{self.path}: {text}')
     self.done, self.start, self.was = s['done'], s['epoch'], s
     return s['epoch']

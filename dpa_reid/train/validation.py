@@ -11,7 +11,9 @@ import numpy as np, pandas as pd, torch
 from torch import Tensor
 from fastcore.basics import patch
 from fastai.learner import Metric
+from fastai.torch_core import get_model
 from ..core import *
+from ..processes import *
 from ..scores.points import as_array
 from ..scores.metrics import *
 
@@ -62,7 +64,7 @@ class EmbeddingStore:
     def reset(self):
         "Forget the pass."
         self.embs, self.pids = [], []
-        self.items = self.seen = self.pairing = self._scores = None
+        self.items = self.seen = self.pairing = self.at = self._scores = self._whole = None
     def __getstate__(self): return {'kwargs': self.kwargs}
     def __setstate__(self, state): self.__init__(**state['kwargs'])
 
@@ -70,24 +72,43 @@ class EmbeddingStore:
         "Keep the batch `learn` has just embedded, unless it is kept already, is one of training outputs, or one of `get_preds`."
         if learn.iter == self.seen or isinstance(learn.pred, tuple) or hasattr(learn, 'gather_preds'): return
         self.seen, self.items = learn.iter, getattr(learn.dl, 'items', None)
-        self.pairing = getattr(learn.model, 'pairing', None)
+        self.pairing = getattr(get_model(learn.model), 'pairing', None)
+        # of a loader that is dealt to several processes, this one's positions
+        self.at = learn.dl.idxs if getattr(learn.dl, 'n_parts', 1) > 1 else None
         self.embs.append(learn.pred.detach().float())
         self.pids.append(learn.y.detach())
 
 # %% ../../nbs/train/04_validation.ipynb #608ac3ae
+@patch
+def _of_all(self:EmbeddingStore):
+    "Embeddings and identities of a whole pass, in the order of the items."
+    own = torch.cat(self.embs), torch.cat(self.pids).as_subclass(Tensor)
+    if self.at is None: return own
+    n, at = len(self.items), torch.as_tensor(self.at, device=own[0].device)
+    at, *both = (rows_of_all(t)[:n] for t in (at, *own))               # what comes twice is at the end
+    return tuple(t[at.argsort()] for t in both)
+
 @patch(as_prop=True)
 def emb(self:EmbeddingStore)->Tensor:
-    "The embeddings of the pass so far (N, D), None when there are none."
+    "The embeddings of the pass so far (N, D), those of all processes once it is scored; None when there are none."
+    if self._whole is not None: return self._whole[0]
     return torch.cat(self.embs) if self.embs else None
+
+# %% ../../nbs/train/04_validation.ipynb #81f2099e
+@patch(as_prop=True)
+def is_whole(self:EmbeddingStore)->bool:
+    "Whether all images of the pass, or of this process's part of it, are embedded."
+    n, rows = sum(map(len, self.embs)), self.items if self.at is None else self.at
+    return n > 0 and (n >= len(rows) if isinstance(rows, (pd.DataFrame, list)) else True)
 
 @patch(as_prop=True)
 def scores(self:EmbeddingStore)->RetrievalScores:
     "The scores of a whole pass; None before it is complete, for a part of a gallery is no gallery. Raises `ReIDError` as `evaluate_manifest`."
-    n = sum(map(len, self.embs))
-    if n == 0 or (isinstance(self.items, pd.DataFrame) and n < len(self.items)): return None
+    if not self.is_whole: return None
     if self._scores is None:
-        self._scores = evaluate_manifest(self.emb, torch.cat(self.pids), self.items, pairing=self.pairing,
-                                         **self.kwargs)
+        self._whole = emb, pids = self._of_all()
+        def scored(): return evaluate_manifest(emb, pids, self.items, pairing=self.pairing, **self.kwargs)
+        self._scores = scored() if self.at is None else from_first(scored)
     return self._scores
 
 # %% ../../nbs/train/04_validation.ipynb #a08ee7d2

@@ -36,9 +36,12 @@ class ReIDLoss(LossBase):
         _check_parts(id_loss, metric_loss, weights, metric_on)
         self.id_loss, self.metric_loss = id_loss, metric_loss
         self.weights, self.metric_on, self.parts = tuple(weights), metric_on, {}
+        # `(embeddings, y) -> both of all processes`, while several of them train with one loss; None for one's own
+        self.share = None
     def extra_repr(self): return f'weights={self.weights}, metric_on={self.metric_on!r}'
 
-    def __getstate__(self): return {**self.__dict__, 'parts': {}}       # an exported learner carries no batch
+    # an exported learner carries no batch
+    def __getstate__(self): return {**self.__dict__, 'parts': {}, 'share': None}
 
 # %% ../../../nbs/train/01_losses/04_combined.ipynb #3085e63b
 @patch(as_prop=True)
@@ -57,6 +60,14 @@ def _branch_mean(loss, x, y):
     if not isinstance(x, (tuple, list)): return loss(x, y)
     return sum(loss(b, y) for b in x)/len(x)
 
+# %% ../../../nbs/train/01_losses/04_combined.ipynb #a58359aa
+@patch
+def _of(self:ReIDLoss, name):
+    "The loss called `name`; the metric loss with the embeddings that `share` fetches."
+    loss, share = getattr(self, name), getattr(self, 'share', None)
+    if name != 'metric_loss' or share is None: return loss
+    return lambda x, y: loss(*share(x, y))
+
 # %% ../../../nbs/train/01_losses/04_combined.ipynb #0ccaea47
 @patch
 def forward(self:ReIDLoss,
@@ -70,6 +81,6 @@ def forward(self:ReIDLoss,
         return torch.zeros(shape, device=out.device)
     out = ReIDOutput(*out)
     ins = dict(id_loss=out.logits, metric_loss=getattr(out, self.metric_on))
-    losses = {n: _branch_mean(getattr(self, n), ins[n], y) for n in self.names}
+    losses = {n: _branch_mean(self._of(n), ins[n], y) for n in self.names}
     self.parts = {n: l.detach() for n, l in losses.items()}
     return sum(w*losses[n] for n, w in zip(('id_loss', 'metric_loss'), self.weights) if n in losses)

@@ -8,6 +8,7 @@ __all__ = ['EMA']
 # %% ../../../nbs/train/03_steps/01_ema.ipynb #fb7a9c3b
 from fastcore.basics import patch
 from fastai.callback.core import TrainEvalCallback
+from fastai.torch_core import get_model
 from timm.utils import ModelEmaV3
 from ...core import ReIDError
 from ..callbacks import _Plain
@@ -19,6 +20,8 @@ class EMA(_Plain):
     def __init__(self, decay:float=.999): # its limit; the average is about that of the last 1/(1-decay) steps
         if not 0 < decay < 1: raise ReIDError(f"EMA({decay}): give a decay between 0 and 1, such as .999.")
         self.decay = decay
+    @property
+    def net(self): return get_model(self.learn.model)      # without what several processes wrap it in
     def before_fit(self):
         self.average = self.kept = self.held = None
         self.n_steps, self.is_left_out = 0, False
@@ -30,25 +33,25 @@ class EMA(_Plain):
         if self.is_left_out: self.is_left_out = False
         else:
             self.n_steps += 1
-            self.average.update(self.model, self.n_steps)
+            self.average.update(self.net, self.n_steps)
     def before_validate(self):
         if self.average is None: return
-        self.held = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.module.state_dict())
+        self.held = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.net.load_state_dict(self.average.module.state_dict())
     def after_validate(self):
-        if self.held is not None: self.model.load_state_dict(self.held)
+        if self.held is not None: self.net.load_state_dict(self.held)
         self.held = None
     def after_fit(self):
         # the second where no epoch was left to train
         last = self.average.module.state_dict() if self.average is not None else self.kept
-        if last is not None: self.model.load_state_dict(last)
+        if last is not None: self.net.load_state_dict(last)
         self.average = self.kept = None
 
 # %% ../../../nbs/train/03_steps/01_ema.ipynb #4e93c139
 @patch
 def _begin(self:EMA):
     "Make the average, or take up that of an interrupted run."
-    self.average = ModelEmaV3(self.model, self.decay, use_warmup=True)
+    self.average = ModelEmaV3(self.net, self.decay, use_warmup=True)
     if self.kept is not None: self.average.module.load_state_dict(self.kept)
 
 @patch
