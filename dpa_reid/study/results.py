@@ -157,6 +157,16 @@ def _unlike(runs):
     return notes
 
 @patch
+def _misfit_notes(self:Results, table, frame):
+    "A sentence for each trained row whose schedule could not do what its recipe says in so few iterations."
+    n = self.note.get('images', {}).get('train', 0)
+    for r in table:
+        recipe = r.full_recipe(self.recipe)
+        found = recipe.misfits(n//(recipe.P*recipe.K), recipe.epochs)
+        if n and found and frame.seeds[r.name] and not (r.system and r.system.fits):
+            yield f"{r.name}: {'; '.join(found)}."
+
+@patch
 def _notes(self:Results, table, frame):
     "What a reader must know of the runs behind a table."
     failed = self.note.get('failed', [])
@@ -164,7 +174,7 @@ def _notes(self:Results, table, frame):
             if f['digest'] == r.digest(self.recipe)]
     if (frame.seeds == 0).any(): notes.append(f"Not trained yet: {', '.join(frame.index[frame.seeds == 0])}.")
     if frame.seeds.nunique() > 1: notes.append("The rows have unequally many seeds.")
-    return notes + _unlike(pd.concat([self.cost(r) for r in table]))
+    return notes + [*self._misfit_notes(table, frame)] + _unlike(pd.concat([self.cost(r) for r in table]))
 
 # %% ../../nbs/study/05_results.ipynb #3b530ebb
 def _cell(r, m):

@@ -7,7 +7,7 @@ __all__ = ['veri_uav_recipe', 'veri_uav_released_recipe', 'vru_recipe', 'vru_rel
            'scratch_recipe', 'Recipe', 'spec_text', 'recipe_table', 'timm_stats']
 
 # %% ../../nbs/train/05_recipes.ipynb #30c92469
-import dataclasses
+import dataclasses, math
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -203,8 +203,9 @@ def over(self:Recipe,
     "The recipe over another number of epochs: warm-up, frozen start, steps and delay of the cosine in proportion."
     share = epochs/self.epochs
     steps = tuple(sorted({max(1, round(s*share)) for s in self.steps_at}))
+    iters = {k: math.ceil(getattr(self, k)*share) for k in ('warmup_iters', 'freeze_iters')}
     return self.replace(epochs=epochs, warmup=self.warmup*share, freeze=self.freeze*share, steps_at=steps,
-                        cosine_delay=round(self.cosine_delay*share))
+                        cosine_delay=round(self.cosine_delay*share), **iters)
 
 # %% ../../nbs/train/05_recipes.ipynb #975372fd
 @patch
@@ -403,7 +404,7 @@ def _at_epochs(at): return f"epoch{'' if len(at) == 1 else 's'} {' and '.join(ma
 def _count(n, noun): return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 @patch
-def _misfits(self:Recipe, n_iter, n_epoch):
+def misfits(self:Recipe, n_iter, n_epoch):
     "What the schedule cannot do in `n_epoch` epochs of `n_iter` iterations, a clause each."
     total, (warmup, freeze) = n_epoch*n_iter, self.iterations(n_iter)
     late = [m for m in self.steps_at if m >= n_epoch]
@@ -423,7 +424,7 @@ def warning(self:Recipe,
 )->str: # '' where the schedule fits
     "One sentence on what the schedule cannot do in a run of this length."
     n_epoch = ifnone(n_epoch, self.epochs)
-    found = self._misfits(n_iter, n_epoch)
+    found = self.misfits(n_iter, n_epoch)
     if not found: return ''
     run = f"{_count(n_epoch, 'epoch')} of {_count(n_iter, 'iteration')}"
     return (f"Recipe {self.name!r} does not fit {run}: {'; '.join(found)}. "
