@@ -12,6 +12,7 @@ from torch import Tensor
 from scipy.sparse import csr_array, coo_array, vstack
 from fastcore.basics import patch
 from ..core import *
+from ..layers.anchor import *
 from .distance import *
 from .disk_rows import JoinedRows
 from .points import junk_codes, point_pair
@@ -248,6 +249,12 @@ def _check_alpha(alpha, metric):
     if alpha and metric != 'cosine':
         raise ReIDError(f"alpha={alpha} weighs by the cosine and the metric is {metric!r}: use alpha=0, or the cosine.")
 
+def _check_cosines(alpha, g):
+    "Raises `ReIDError` for a power of cosines that stand for Euclidean distances: all are close to 1."
+    if alpha and is_anchored(g.rows(slice(0, 1000))):
+        raise ReIDError(f"alpha={alpha} weighs by the cosine, and this network is made for Euclidean distances: its "
+                        "cosines are all close to 1. Use alpha=0.")
+
 # %% ../../nbs/scores/03_rerank.ipynb #28a8e98e
 def expand_queries(
     q, # query embeddings (Q, D)
@@ -264,6 +271,7 @@ def expand_queries(
     "Each query averaged with its `k` nearest gallery images: Chum et al. 2007, `alpha` > 0 Radenovic et al. 2019. Raises `ReIDError` for what has no distance or no mean."
     _check_alpha(alpha, metric)
     p, g = point_pair(q, g, metric)
+    _check_cosines(alpha, g)
     check_k(k, len(g))
     junk = junk_codes(q_junk, g_junk, len(p), len(g), p.device, junk_name)
     dist, idx, _ = neighbor_lists(p, g, k, None if junk[0] is None else junk, budget, progress)
@@ -283,6 +291,7 @@ def expand_gallery(
     "Each gallery image averaged with its `k` nearest others (Turcot and Lowe 2009, Radenovic et al. 2019). Raises `ReIDError` for what has no distance or no mean."
     _check_alpha(alpha, metric)
     p, _ = point_pair(g, g, metric)
+    _check_cosines(alpha, p)
     check_k(k, len(p) - 1, 'besides the image itself, k')
     codes = junk_codes(junk, junk, len(p), len(p), p.device, junk_name)
     if codes[0] is not None: dist, idx, _ = neighbor_lists(p, p, k, codes, budget, progress)

@@ -10,6 +10,7 @@ import numpy as np, torch
 from PIL import Image
 from torch import nn
 from ..core import *
+from ..layers.anchor import *
 from ..scores.points import Points
 from ..train.cache import *
 from ..train.embed import *
@@ -59,6 +60,11 @@ def embedder_sample(
     return unit_vectors(quiet(embedder)(list(_pictures())).vectors)[1]
 
 # %% ../../nbs/use/09_same_network.ipynb #588a1433
+def _is_close(a, b):
+    "Whether unit vectors (N, D) point where others do, with their anchor and without it."
+    pairs = (a, b), (without_anchor(a), without_anchor(b))
+    return all(a.shape == b.shape and bool((1 - (a*b).sum(1)).max() < 1e-3) for a, b in pairs)
+
 def is_same_network(
     embedder:Embedder,
     fingerprint:str, # that of the network in question
@@ -66,5 +72,5 @@ def is_same_network(
 )->bool:
     "Whether the fingerprint is the embedder's or, to a cosine distance of 0.001, the sample."
     if embedder_fingerprint(embedder) == fingerprint: return True
-    mine, sample = embedder_sample(embedder), np.asarray(sample)
-    return mine.shape == sample.shape and bool((1 - (mine*sample).sum(1)).max() < 1e-3)
+    mine, sample = torch.from_numpy(embedder_sample(embedder)), torch.tensor(sample)
+    return mine.shape == sample.shape and _is_close(mine, sample)
