@@ -10,6 +10,8 @@ import torch, torch.nn.functional as F
 from torch import nn
 from fastcore.basics import patch
 from ..core import *
+from .by_image.products import *
+from .by_image.dynamic import *
 
 # %% ../../nbs/layers/02_odconv.ipynb #cc98b1a2
 class SoloBatchNorm2d(nn.BatchNorm2d):
@@ -40,8 +42,12 @@ class ODAttention(nn.Module):
         for m in self.children():
             if isinstance(m, nn.Conv2d): nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')
             if isinstance(m, nn.Conv2d) and m.bias is not None: nn.init.zeros_(m.bias)
-    def forward(self, x):
-        z = self.relu(self.bn(self.fc(x.mean((2, 3), keepdim=True))))
+    def forward(self, x): return self.of_mean(x.mean((2, 3), keepdim=True))
+    def of_mean(self,
+        mean # of the map over space (B, ni, 1, 1)
+    ):
+        "The attentions for a map whose average is known."
+        z = self.relu(self.bn(self.fc(mean)))
         gate = lambda fc: None if fc is None else (fc(z)/self.temperature).sigmoid()
         place = gate(self.spatial_fc)
         kernel = None if self.kernel_fc is None else (self.kernel_fc(z).flatten(1)/self.temperature).softmax(1)
@@ -81,6 +87,18 @@ def _output_side(x, w, mix, taps, groups, padding):
     p = p[:, :, 0] if p.shape[2] == 1 else p.sum(2)
     return F.fold(p.reshape(B, nf*ks*ks, -1), [d + 2*padding - ks + 1 for d in hw], ks, padding=ks-1-padding)
 
+# %% ../../nbs/layers/02_odconv.ipynb #61866069
+def _order(w): return (0, 1, 3, 4, 2) if w.shape[1] >= w.shape[2] else (0, 2, 3, 4, 1)
+
+def _matrices(w):
+    "Kernels (K, nf, n, ks, ks) as matrices (K, wide, ks*ks, narrow)."
+    return w.permute(_order(w)).flatten(2, 3)
+
+def _laid_out(w):
+    "The same kernels, in the order in memory of their matrices."
+    order = _order(w)
+    return w.permute(order).contiguous().permute([order.index(i) for i in range(5)])
+
 # %% ../../nbs/layers/02_odconv.ipynb #efbf693e
 class ODConv2d(nn.Module):
     "Omni-dimensional dynamic convolution without bias; `ModelError` where `groups` does not divide the channels."
@@ -104,6 +122,7 @@ class ODConv2d(nn.Module):
         self.attention = ODAttention(ni, nf, ks, groups, n_kernels, reduction, temperature)
         self.weight = nn.Parameter(torch.empty(n_kernels, nf, ni//groups, ks, ks))
         for w in self.weight: nn.init.kaiming_normal_(w.data, mode='fan_out', nonlinearity='relu')
+        if groups == 1: self.weight.data = _laid_out(self.weight.data)
     def extra_repr(self):
         return f'weight={tuple(self.weight.shape)}, stride={self.stride}, padding={self.padding}, groups={self.groups}'
 
@@ -121,6 +140,7 @@ def _mixes(self:ODConv2d, x):
 
 @patch
 def forward(self:ODConv2d, x):
+    if self.goes_by_image(x): return self._in_turns(x)
     channel, filt, place, kernel = self.attention(x)
     x, w, stride, padding = x*channel, self.weight, self.stride, self.padding
     if x.shape[2:] == (1, 1) and 2*padding + 1 == w.shape[-1]:
@@ -138,3 +158,48 @@ def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
     if stride == 1 and w.shape[1] < x.shape[1] and padding < w.shape[-1]:
         return _output_side(x, w, mix, taps, groups, padding)
     return _input_side(x, w, mix, taps, groups, stride, padding)
+
+# %% ../../nbs/layers/02_odconv.ipynb #6e63914c
+@patch
+def goes_by_image(self:ODConv2d, x):
+    "Whether the layer would treat the map `x` (B, ni, H, W) image by image."
+    (K, nf, _, ks, _), exact = self.weight.shape, self.groups == self.stride == 1
+    if not (exact and ks % 2 and ks > 1 and self.padding == ks//2 and by_image(x, nf)): return False
+    return self.weight.dtype == sum_dtype(x) and (K == 1 or self._mixes(x))
+
+@patch
+def _vectors(self:ODConv2d, mean):
+    "The attentions (B, n) for a map's average (B, ni), in the weight's number format."
+    return [None if a is None else a.flatten(1).to(self.weight.dtype) for a in self.attention.of_mean(mean[..., None, None])]
+
+@patch
+def from_wide(self:ODConv2d,
+    x, # map (B, H, W, ni)
+    mean, # of what is convolved (B, ni)
+    scale=None, # factor of each channel (B, ni)
+    shift=None # what is added to each channel before that (B, ni)
+): # (B, H, W, nf)
+    "The layer of `scale*(x + shift)`, image by image, for fewer output than input channels."
+    channel, filt, place, kernel = self._vectors(mean)
+    s = channel if scale is None else channel*scale
+    return ToNarrow.apply(x, s, shift, _matrices(self.weight), kernel, place, product_dtype(x))*filt[:, None, None]
+
+@patch
+def to_wide(self:ODConv2d,
+    x, # map (B, H, W, ni)
+    mean, # of it (B, ni)
+    filtered:bool=True # multiply the filter attention in?
+): # (B, H, W, nf), and the filter attention (B, nf)
+    "The layer, image by image, for at least as many output as input channels."
+    channel, filt, place, kernel = self._vectors(mean)
+    z = x*channel[:, None, None].to(x.dtype)
+    return ToWide.apply(z, _matrices(self.weight), kernel, place, filt if filtered else None, product_dtype(x)), filt
+
+@patch
+def _in_turns(self:ODConv2d, x):
+    "The layer, image by image."
+    z = x.permute(0, 2, 3, 1).contiguous()
+    mean = z.sum((1, 2), dtype=self.weight.dtype)/(z.shape[1]*z.shape[2])
+    y = self.from_wide(z, mean) if self.weight.shape[1] < self.weight.shape[2] else self.to_wide(z, mean)[0]
+    y = y.to(product_dtype(x)).permute(0, 3, 1, 2)
+    return y if x.is_contiguous(memory_format=torch.channels_last) else y.contiguous()
