@@ -12,6 +12,9 @@ from torch import nn
 from fastcore.basics import patch
 from timm.layers import to_2tuple
 from ..core import *
+from .by_image.products import *
+from .by_image.pools import *
+from .by_image.gates import *
 from .pooling import *
 from .odconv import *
 
@@ -133,10 +136,71 @@ class DpA(nn.Module):
         self.variant, self.mix = variant, nn.Parameter(torch.zeros(())) if init else None
         self.cpa, self.spa = cpa and cpa(nf, variant=variant), spa and spa(nf, hw, variant=variant)
     def forward(self, x):
+        y = self._at_once(x) if self.goes_by_image(x) else self._gate_by_gate(x)
+        return y if self.mix is None else x + self.mix*(y - x)
+    def _gate_by_gate(self, x):
         y = x
         for gate in (self.cpa, self.spa):
             if gate is not None: y = y*gate(x)
-        return y if self.mix is None else x + self.mix*(y - x)
+        return y
+
+# %% ../../nbs/layers/03_dpa.ipynb #ca41c807
+def _usual(m):
+    "Whether a branch consists of the parts of its variant, unchanged and unwatched."
+    if m is None or any(c._forward_hooks or c._forward_pre_hooks or c._backward_hooks for c in m.modules()): return False
+    if [type(c) for c in (m.fc1, m.fc2, m.bn1, m.bn2, m.gem)] != [ODConv2d, ODConv2d, SoloBatchNorm2d, SoloBatchNorm2d, GeM]: return False
+    bn, paper, soft = m.bn2, m.variant == 'paper', SoftPool2d if isinstance(m, CpA) else SoftPool
+    norm = bn.affine and bn.track_running_stats and m.fc2.weight.shape[1] > m.fc2.weight.shape[2]
+    return norm and type(m.soft) is (soft if paper else nn.Identity) and (isinstance(m.gem.p, nn.Parameter) if paper else m.gem.p == 1.)
+
+def _same_size(soft): return isinstance(soft, nn.Identity) or (soft.ks, soft.stride, soft.padding) == (3, 1, 1)
+
+# %% ../../nbs/layers/03_dpa.ipynb #830b1675
+@patch
+def goes_by_image(self:DpA,
+    x # map (B, C, H, W)
+)->bool:
+    "Whether the module would treat the map `x` image by image, both branches at once."
+    if not by_image(x) or type(self.cpa) is not CpA or type(self.spa) is not SpA: return False
+    if not (_usual(self.cpa) and _usual(self.spa) and _same_size(self.cpa.soft) and self.cpa.gem.eps == self.spa.gem.eps): return False
+    paper, fc = self.variant == 'paper', self.cpa.fc1
+    if type(self.cpa.conv) is not (nn.Conv2d if paper else nn.Identity) or fc.weight.dtype != sum_dtype(x): return False
+    return (len(fc.weight) == 1 or fc._mixes(x)) and (not paper or narrow(x))
+
+# %% ../../nbs/layers/03_dpa.ipynb #eed8fd15
+def _space_mean(x, dtype): return x.sum((1, 2), dtype=dtype)/(x.shape[1]*x.shape[2])
+
+@patch
+def _pooled(self:DpA, x):
+    "For a map (B, H, W, C): what CpA's bottleneck reads, as map, mean, factor and summand, and SpA's descriptors before its convolutions."
+    cpa, spa, eps, dtype = self.cpa, self.spa, self.cpa.gem.eps, sum_dtype(x)
+    if self.variant == 'paper':
+        strong, a2, b1, b2 = PaperPools.apply(x, cpa.gem.p, spa.gem.p, eps)
+        a1 = conv_1x1(strong, cpa.conv.weight)
+        return (a1, _space_mean(a1, dtype)*a2, a2, None), b1, b2
+    avg, a2, b1, b2 = ReleasedPools.apply(x, spa.conv2.weight.flatten(), eps)
+    return (x, 2*avg*a2, a2, avg), b1, b2
+
+@patch
+def _answer(self:SpA, b1, b2, size):
+    "The answer (B, C) to descriptors (B, H*W)."
+    b1, b2 = self.to_position_axis(*(b.view(-1, 1, *size) for b in (b1, b2)))
+    if self.variant == 'paper': b1 = self.conv2(b1)
+    return self.obr(self.conv1(torch.cat([b1.to(b2.dtype), b2], 1))).flatten(1)
+
+@patch
+def _at_once(self:DpA, x):
+    "Both branches and their products, image by image."
+    z, cpa = x.as_subclass(torch.Tensor).permute(0, 2, 3, 1).contiguous(), self.cpa
+    weak, b1, b2 = self._pooled(z)
+    e, dtype = self.spa._answer(b1, b2, x.shape[2:]), sum_dtype(x)
+    u = F.relu(cpa.bn1(cpa.fc1.from_wide(*weak).permute(0, 3, 1, 2))).permute(0, 2, 3, 1).contiguous()
+    h, filt = cpa.fc2.to_wide(u, _space_mean(u, dtype), filtered=False)
+    bn = cpa.bn2
+    y, mean, var = Gates.apply(z, h, filt, e.to(dtype), bn.weight, bn.bias, *norm_state(bn), bn.eps)
+    norm_moves(bn, mean, var, z[..., 0].numel())
+    y = y.permute(0, 3, 1, 2).as_subclass(type(x))
+    return y if x.is_contiguous(memory_format=torch.channels_last) else y.contiguous()
 
 # %% ../../nbs/layers/03_dpa.ipynb #bbe29739
 def load_released_dpa(
