@@ -144,35 +144,37 @@ class DpA(nn.Module):
             if gate is not None: y = y*gate(x)
         return y
 
-# %% ../../nbs/layers/03_dpa.ipynb #ca41c807
+# %% ../../nbs/layers/03_dpa.ipynb #88bd288e
 def _usual(m):
     "Whether a branch consists of the parts of its variant, unchanged and unwatched."
-    if m is None or any(c._forward_hooks or c._forward_pre_hooks or c._backward_hooks for c in m.modules()): return False
-    if [type(c) for c in (m.fc1, m.fc2, m.bn1, m.bn2, m.gem)] != [ODConv2d, ODConv2d, SoloBatchNorm2d, SoloBatchNorm2d, GeM]: return False
-    bn, paper, soft = m.bn2, m.variant == 'paper', SoftPool2d if isinstance(m, CpA) else SoftPool
-    norm = bn.affine and bn.track_running_stats and m.fc2.weight.shape[1] > m.fc2.weight.shape[2]
-    return norm and type(m.soft) is (soft if paper else nn.Identity) and (isinstance(m.gem.p, nn.Parameter) if paper else m.gem.p == 1.)
+    if any(c._forward_hooks or c._forward_pre_hooks or c._backward_hooks for c in m.modules()): return False
+    types = [type(c) for c in (m.fc1, m.fc2, m.bn1, m.bn2, m.gem)]
+    if types != [ODConv2d, ODConv2d, SoloBatchNorm2d, SoloBatchNorm2d, GeM]: return False
+    if not (m.bn2.affine and m.bn2.track_running_stats and m.fc2.weight.shape[1] > m.fc2.weight.shape[2]): return False
+    if m.variant != 'paper': return type(m.soft) is nn.Identity and m.gem.p == 1.
+    return type(m.soft) is (SoftPool2d if isinstance(m, CpA) else SoftPool) and isinstance(m.gem.p, nn.Parameter)
 
 def _same_size(soft): return isinstance(soft, nn.Identity) or (soft.ks, soft.stride, soft.padding) == (3, 1, 1)
 
-# %% ../../nbs/layers/03_dpa.ipynb #830b1675
+# %% ../../nbs/layers/03_dpa.ipynb #5803cc67
 @patch
 def goes_by_image(self:DpA,
     x # map (B, C, H, W)
 )->bool:
     "Whether the module would treat the map `x` image by image, both branches at once."
     if not by_image(x) or type(self.cpa) is not CpA or type(self.spa) is not SpA: return False
-    if not (_usual(self.cpa) and _usual(self.spa) and _same_size(self.cpa.soft) and self.cpa.gem.eps == self.spa.gem.eps): return False
+    usual = _usual(self.cpa) and _usual(self.spa) and _same_size(self.cpa.soft)
+    if not usual or self.cpa.gem.eps != self.spa.gem.eps: return False
     paper, fc = self.variant == 'paper', self.cpa.fc1
     if type(self.cpa.conv) is not (nn.Conv2d if paper else nn.Identity) or fc.weight.dtype != sum_dtype(x): return False
     return (len(fc.weight) == 1 or fc._mixes(x)) and (not paper or narrow(x))
 
-# %% ../../nbs/layers/03_dpa.ipynb #eed8fd15
+# %% ../../nbs/layers/03_dpa.ipynb #555b1aca
 def _space_mean(x, dtype): return x.sum((1, 2), dtype=dtype)/(x.shape[1]*x.shape[2])
 
 @patch
 def _pooled(self:DpA, x):
-    "For a map (B, H, W, C): what CpA's bottleneck reads, as map, mean, factor and summand, and SpA's descriptors before its convolutions."
+    "For a map (B, H, W, C): what CpA's bottleneck reads (map, mean, factor, summand), and SpA's two descriptors."
     cpa, spa, eps, dtype = self.cpa, self.spa, self.cpa.gem.eps, sum_dtype(x)
     if self.variant == 'paper':
         strong, a2, b1, b2 = PaperPools.apply(x, cpa.gem.p, spa.gem.p, eps)

@@ -87,7 +87,7 @@ def _output_side(x, w, mix, taps, groups, padding):
     p = p[:, :, 0] if p.shape[2] == 1 else p.sum(2)
     return F.fold(p.reshape(B, nf*ks*ks, -1), [d + 2*padding - ks + 1 for d in hw], ks, padding=ks-1-padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #61866069
+# %% ../../nbs/layers/02_odconv.ipynb #99f1d927
 def _order(w): return (0, 1, 3, 4, 2) if w.shape[1] >= w.shape[2] else (0, 2, 3, 4, 1)
 
 def _matrices(w):
@@ -159,7 +159,7 @@ def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
         return _output_side(x, w, mix, taps, groups, padding)
     return _input_side(x, w, mix, taps, groups, stride, padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #6e63914c
+# %% ../../nbs/layers/02_odconv.ipynb #b157a8a1
 @patch
 def goes_by_image(self:ODConv2d, x):
     "Whether the layer would treat the map `x` (B, ni, H, W) image by image."
@@ -170,7 +170,8 @@ def goes_by_image(self:ODConv2d, x):
 @patch
 def _vectors(self:ODConv2d, mean):
     "The attentions (B, n) for a map's average (B, ni), in the weight's number format."
-    return [None if a is None else a.flatten(1).to(self.weight.dtype) for a in self.attention.of_mean(mean[..., None, None])]
+    found, dtype = self.attention.of_mean(mean[..., None, None]), self.weight.dtype
+    return [None if a is None else a.flatten(1).to(dtype) for a in found]
 
 @patch
 def from_wide(self:ODConv2d,

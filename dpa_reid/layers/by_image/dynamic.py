@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['ToNarrow', 'ToWide']
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #0eae65fc
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #7f8fdfe4
 import torch, torch.nn.functional as F
-from torch import Tensor
 from torch.autograd.function import once_differentiable
 from .products import *
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #52a754fa
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #0340f626
 def _window(H, W, ks, turn):
     "For each place of the window: its number and the part of a padded map that it sees."
     for t in range(ks*ks):
@@ -27,7 +26,7 @@ def _gather(z, place, ks, turn=False):
     for t, at in _window(*c.shape[1:3], ks, turn): torch.mul(z[at], place[:, t, None, None, None], out=c[:, :, :, t])
     return c
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #7e6dff8d
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #1fb12140
 def _spread(c, place, ks, turn=False):
     "The transpose of `_gather`, without the padding: (B, H, W, ks*ks, n) and (B, ks*ks) to (B, H, W, n)."
     (B, H, W, _, n), p = c.shape, ks//2
@@ -39,13 +38,14 @@ def _weigh(c, z, ks, turn=False):
     "The sums of copies times a padded map, (B, ks*ks)."
     return torch.stack([(c[:, :, :, t]*z[at]).sum((1, 2, 3)) for t, at in _window(*c.shape[1:3], ks, turn)], 1)
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #ed5e17e6
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #c526642d
 class _Matrices:
-    "Goes through the images: yields slices and the matrix (w, t*n) in `dtype` that is theirs; takes the gradients back."
+    "Yields slices of the images with the matrix (w, t*n) in `dtype` that is theirs, and takes the gradients back."
     most = 4        # images whose matrices are made together
     def __init__(self, m, mix, dtype, n_images):
         self.m, self.mix, self.n, self.shape = m.flatten(1), mix, n_images, (m.shape[1], -1)
-        self.md, self.dm, self.dmix, self.mine = self.m.to(dtype), None, None if mix is None else torch.empty_like(mix), None
+        self.md, self.dm, self.mine = self.m.to(dtype), None, None
+        self.dmix = None if mix is None else torch.empty_like(mix)
     def __iter__(self):
         made = None if self.mix is None else self.md.new_empty(self.most, self.m.shape[1])
         for i in range(0, self.n, self.most):
@@ -56,19 +56,20 @@ class _Matrices:
                 for k in range(i, j): yield slice(k, k+1), made[k-i].view(self.shape)
     def give(self, s, g):
         "Take the gradient `g` (w, t*n) of the matrix of the images `s`."
-        if self.mix is None: return self._add(lambda out: out.add_(g.view(1, -1)), lambda: g.reshape(1, -1).to(self.m.dtype))
+        if self.mix is None:
+            self.dm = g.reshape(1, -1).to(self.m.dtype) if self.dm is None else self.dm.add_(g.view(1, -1))
+            return
         if self.mine is None: self.mine = self.m.new_empty(self.most, self.m.shape[1])
         self.mine[s.start % self.most].view(g.shape).copy_(g)
         if s.stop % self.most and s.stop != self.n: return
         of = slice(s.start//self.most*self.most, s.stop)
         g, weights = self.mine[:of.stop - of.start], self.mix[of].T
-        self._add(lambda out: out.addmm_(weights, g), lambda: weights @ g)
+        self.dm = weights @ g if self.dm is None else self.dm.addmm_(weights, g)
         self.dmix[of] = g @ self.m.T
-    def _add(self, more, first): self.dm = first() if self.dm is None else more(self.dm)
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #c9ef4aa5
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #481dfb71
 class ToNarrow(torch.autograd.Function):
-    "A dynamic convolution from many channels to few, image by image: `ToNarrow.apply(x, s, t, m, mix, place, dtype)`, (B, H, W, w) to (B, H, W, n)."
+    "A dynamic convolution from many channels to few: `ToNarrow.apply(x, s, t, m, mix, place, dtype)`, (B, H, W, n)."
     @staticmethod
     @torch.autocast('cpu', enabled=False)
     def forward(ctx,
@@ -80,7 +81,7 @@ class ToNarrow(torch.autograd.Function):
         place, # weights of the window's places (B, ks*ks)
         dtype # of the products
     ):
-        (B, H, W, w), (taps, n) = x.shape, m.shape[2:]
+        (B, H, W, _), (taps, n) = x.shape, m.shape[2:]
         p, y = x.new_empty(B, H, W, taps, n, dtype=dtype), m.new_empty(B, H, W, n)
         for i, mi in _Matrices(m, mix, dtype, B):
             p[i] = times(_scaled(x[i], s[i], t if t is None else t[i], dtype), mi).view(p[i].shape)
@@ -115,9 +116,9 @@ def _scaled(x, s, t, dtype):
     x = x*s.to(x.dtype) if t is None else torch.addcmul(st, x, s.to(x.dtype))
     return x.view(-1, x.shape[-1]).to(dtype)
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #5fc035d0
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #c557025f
 class ToWide(torch.autograd.Function):
-    "A dynamic convolution from few channels to many, image by image: `ToWide.apply(z, m, mix, place, filt, dtype)`, (B, H, W, n) to (B, H, W, w)."
+    "A dynamic convolution from few channels to many: `ToWide.apply(z, m, mix, place, filt, dtype)`, (B, H, W, w)."
     @staticmethod
     @torch.autocast('cpu', enabled=False)
     def forward(ctx,
@@ -128,7 +129,7 @@ class ToWide(torch.autograd.Function):
         filt, # factor of each channel of the result (B, w), or None
         dtype # of the products and the result
     ):
-        (w, taps), ks = m.shape[1:3], int(m.shape[2]**.5)
+        w, ks = m.shape[1], int(m.shape[2]**.5)
         y, z, weights = z.new_empty(*z.shape[:3], w, dtype=dtype), _padded(z.to(dtype), ks), place.to(dtype)
         for i, mi in _Matrices(m, mix, dtype, len(z)):
             r = times_t(_gather(z[i], weights[i], ks).view(-1, mi.shape[1]), mi).view(y[i].shape)
@@ -143,7 +144,8 @@ class ToWide(torch.autograd.Function):
         z, m, mix, place, filt, y = ctx.saved_tensors
         (w, taps, n), ks, ms = m.shape[1:], int(m.shape[2]**.5), _Matrices(m, mix, z.dtype, len(z))
         dplace, dz, dfilt = torch.empty_like(place), place.new_empty(*g.shape[:3], n), filt
-        if filt is not None: dfilt = torch.stack([(a*b).sum((0, 1), dtype=filt.dtype) for a, b in zip(g, y)])/filt.clamp(min=1e-30)
+        if filt is not None:
+            dfilt = torch.stack([(a*b).sum((0, 1), dtype=filt.dtype) for a, b in zip(g, y, strict=True)])/filt.clamp(min=1e-30)
         zs, weights = z.to(place.dtype), place.to(z.dtype)
         for i, mi in ms:
             gi = g[i] if filt is None else g[i]*filt[i, None, None].to(g.dtype)

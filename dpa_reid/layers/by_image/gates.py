@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Gates', 'norm_state', 'norm_moves']
 
-# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #0465b546
+# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #ea816b99
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from .products import *
 
-# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #75f21508
+# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #7b2bf0e9
 def _rows(x, dtype): return x.reshape(len(x), -1, x.shape[-1]).to(dtype)
 
 def _moments(h, dtype):
@@ -28,9 +28,9 @@ def _batch(mean, var, filt):
     m = (filt*mean).mean(0)
     return m, (filt.square()*var + (filt*mean - m).square()).mean(0)
 
-# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #86d2d806
+# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #7e2ecab5
 class Gates(torch.autograd.Function):
-    "Both gates on the map: `Gates.apply(x, h, filt, e, weight, bias, mean, var, eps)`, the result (B, H, W, C) and the norm's mean and variance."
+    "Both gates: `Gates.apply(x, h, filt, e, weight, bias, mean, var, eps)`, the result, mean and variance of the norm."
     @staticmethod
     @torch.autocast('cpu', enabled=False)
     def forward(ctx,
@@ -76,9 +76,9 @@ class Gates(torch.autograd.Function):
         _past_the_norm(dh, h, through[:, None], against[:, None] if ctx.own else None, shift[:, None])
         return dx, dh, dfilt, de, dweight, dbias, None, None, None
 
-# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #b5c33312
+# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #b6ea9f38
 def _to_the_norm(x, h, scale, shift, e, g):
-    "The gradients for `x`, behind the norm, and for `e`; and for each image and channel the sums of the second, and of it times `h`."
+    "The gradients for `x`, behind the norm and for `e`; each image's sums of the second, and of it times `h`."
     dx, dn, de, dtype = torch.empty_like(x), torch.empty_like(h), torch.empty_like(e), shift.dtype
     g_sum, gh_sum = torch.empty_like(e), torch.empty_like(e)
     for i in parts(x):
@@ -102,7 +102,7 @@ def _past_the_norm(d, h, through, against, shift):
         if against is not None: t.addcmul_(_rows(h[i], shift.dtype), against[i])
         d[i] = t.view(d[i].shape)
 
-# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #92d766a0
+# %% ../../../nbs/layers/00_by_image/04_gates.ipynb #9b5d9ec8
 def norm_state(
     bn, # `nn.BatchNorm2d` with running statistics
 ): # mean and variance to use, None and None for the batch's own

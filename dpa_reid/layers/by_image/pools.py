@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['narrow', 'PaperPools', 'ReleasedPools']
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #caa50e12
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #9a79452d
 import math, torch, torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from .products import *
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #fef4c3f6
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #a7e5285e
 def narrow(
     x:Tensor # (B, C, H, W)
 )->bool:
@@ -19,7 +19,7 @@ def narrow(
     x = x.detach()
     return bool((x.amax((1, 2, 3)) - x.amin((1, 2, 3))).max() < 60)
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #e61adcb2
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #20d82d64
 _log2e = math.log2(math.e)
 
 def _powers(logs, p, d):
@@ -33,7 +33,7 @@ def _gem(logs, p, d):
     "The generalized mean over `d`, which stays as an axis."
     return _powers(logs, p, d)[0].exp_()
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #332441a6
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #246e0e11
 def _add_gem(out, logs, p, g, d):
     "Adds the gradient of a generalized mean over `d`, times the activations; returns that of the exponent."
     f, e, s = _powers(logs, p, d)
@@ -44,7 +44,7 @@ def _add_gem(out, logs, p, g, d):
 
 def _learns(v, eps): return torch.ge(v, eps, out=torch.empty_like(v))
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #9fa9c966
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #a0e62c7f
 def _first_place(v, low):
     "The first place at which each channel has its minimum `low` (b, 1, C), for a map (b, L, C)."
     n = v.shape[1]
@@ -56,7 +56,7 @@ def _add_min(out, v, g_space, g_channels):
     out.scatter_add_(1, _first_place(v, v.amin(1, keepdim=True)), g_space)
     return out.scatter_add_(2, v.min(2, keepdim=True).indices, g_channels)
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #f1d1094a
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #0040dc38
 def _box(t, hw):
     "The mean of each 3 x 3 window of maps (b, L, C), padded zeros included."
     return F.avg_pool2d(t.view(-1, *hw, t.shape[-1]).permute(0, 3, 1, 2), 3, 1, 1).permute(0, 2, 3, 1).reshape(t.shape)
@@ -70,7 +70,7 @@ def _softly(v, hw):
     return _box(ex, hw).div_(_box(e, hw)), ex.sum(2, keepdim=True).div_(s)
 
 def _add_soft(out, v, y, g, g_channels, hw):
-    "Adds the gradients of both soft means; `y` is the local one, `g` (b, L, C) its gradient, `g_channels` (b, L, 1) the other's."
+    "Adds the gradients of both soft means, where `g` belongs to the local one `y` and `g_channels` to the other."
     e = _exponentials(v)
     s, q = e.sum(2, keepdim=True), g/_box(e, hw)
     over = (e*v).sum(2, keepdim=True).div_(s)
@@ -79,7 +79,7 @@ def _add_soft(out, v, y, g, g_channels, hw):
     rises = _box(q, hw).add_(k)
     return out.addcmul_(e, rises.addcmul_(rises, v).sub_(falls))
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #a6b13193
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #8ca350c3
 class PaperPools(torch.autograd.Function):
     "The paper's poolings, eq. 5, 6, 9 and 10, before any convolution: `PaperPools.apply(x, p, q, eps)`."
     @staticmethod
@@ -110,7 +110,7 @@ class PaperPools(torch.autograd.Function):
     @torch.autocast('cpu', enabled=False)
     def backward(ctx, g, ga2, gb1, gb2):
         x, p, q, strong = ctx.saved_tensors
-        (B, H, W, C), dtype, eps = x.shape, sum_dtype(x), ctx.eps
+        (_, H, W, C), dtype, eps = x.shape, sum_dtype(x), ctx.eps
         dx, dp, dq = torch.empty_like(x), torch.zeros_like(p), torch.zeros_like(q)
         for i in parts(x):
             v, gs = x[i].view(-1, H*W, C).to(dtype), g[i].reshape(-1, H*W, C).to(dtype)
@@ -126,7 +126,7 @@ class PaperPools(torch.autograd.Function):
             dx[i] = out.add_(gs.mean(1, keepdim=True)).add_(h1/C).view(-1, H, W, C)
         return dx, dp, dq, None
 
-# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #0a28ab6f
+# %% ../../../nbs/layers/00_by_image/03_pools.ipynb #1ba4b925
 class ReleasedPools(torch.autograd.Function):
     "The released poolings: `ReleasedPools.apply(x, w, eps)`."
     @staticmethod
@@ -154,10 +154,11 @@ class ReleasedPools(torch.autograd.Function):
     @torch.autocast('cpu', enabled=False)
     def backward(ctx, g, ga2, gb1, gb2):
         (x, w), eps = ctx.saved_tensors, ctx.eps
-        (B, H, W, C), dtype = x.shape, sum_dtype(x)
+        (_, H, W, C), dtype = x.shape, sum_dtype(x)
         dx, dw = torch.empty_like(x), torch.zeros_like(w)
         for i in parts(x):
-            v, g1, g2, h1, h2 = x[i].view(-1, H*W, C).to(dtype), g[i, None], ga2[i, None], gb1[i, :, None], gb2[i, :, None]
+            v, g1, g2 = x[i].view(-1, H*W, C).to(dtype), g[i, None], ga2[i, None]
+            h1, h2 = gb1[i, :, None], gb2[i, :, None]
             out = _learns(v, eps).mul_(g2/(H*W) + h2/C)
             _add_min(out, v, -g2, -h2)
             out.addcmul_(h1, (w + w.mean()).to(dtype)).add_(g1/(H*W))
