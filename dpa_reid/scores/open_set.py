@@ -35,6 +35,7 @@ class VehicleDistances:
     names:np.ndarray # identities of the columns (V,)
     pids:np.ndarray # identity of each query (Q,)
     metric:str='cosine' # 'cosine' (1 - cos) or 'euclidean'
+    sizes:np.ndarray=None # images of each vehicle in the gallery (V,)
     def __repr__(self): return f"VehicleDistances({len(self.pids):,} queries, {len(self.names):,} vehicles)"
 
 # %% ../../nbs/scores/11_open_set.ipynb #40092c83
@@ -61,8 +62,8 @@ def vehicle_distances(
             table[i] = table[i].scatter_reduce(1, columns[j].expand_as(d), d, 'amin')
     at = torch.searchsorted(codes, labels.q_pid).clamp(max=len(codes)-1)
     own = torch.where(codes[at] == labels.q_pid, at, -1)
-    first = np.unique(columns.cpu().numpy(), return_index=True)[1]
-    return VehicleDistances(table.cpu().numpy(), own.cpu().numpy(), names[first], as_array(q_pids), metric)
+    _, first, sizes = np.unique(columns.cpu().numpy(), return_index=True, return_counts=True)
+    return VehicleDistances(table.cpu().numpy(), own.cpu().numpy(), names[first], as_array(q_pids), metric, sizes)
 
 # %% ../../nbs/scores/11_open_set.ipynb #c6b758a0
 @dataclass(eq=False, repr=False)

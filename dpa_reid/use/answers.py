@@ -26,10 +26,12 @@ class Answers:
         table:pd.DataFrame,
         images:list, # of each query a file, a PIL image, or None
         max_distance:float=np.inf, # what is farther was left out
-        labels:list=None # identity of each query where it is known, for green and red frames
+        labels:list=None, # identity of each query where it is known, for green and red frames
+        calibration=None # that probabilities come from, a `Calibration`
     ):
         self.table, self.images, self.max_distance = table, list(images), float(max_distance)
         self.labels = labels or [None]*len(self.images)
+        self.calibration = calibration
     def __len__(self): return len(self.images)
     def __getitem__(self, i):
         "The answers to query `i` as a table."
@@ -50,7 +52,7 @@ def note(self:Answers)->str:
     empty = len(self) - self.table['query'].nunique()
     none = f'; {empty} without any' if empty else ''
     said = f"{len(self.table)} answers to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
-    return '. '.join(filter(None, [said, odds_text(self.table)])).removesuffix('.')
+    return '. '.join(filter(None, [said, odds_text(self.table, self.calibration)])).removesuffix('.')
 
 @patch
 def by(self:Answers,

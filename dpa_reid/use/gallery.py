@@ -301,7 +301,8 @@ def search(self:Gallery,
     table = table[(table.distance <= limit).to_numpy()]
     self._check_damage(table)
     table = table[['query', 'rank', 'distance', *gallery_columns]].reset_index(drop=True)
-    return Answers(self._with_probability(table, conditions), images, limit, labels)
+    table = self._with_probability(table, conditions)
+    return Answers(table, images, limit, labels, card_calibration(getattr(self.embedder, 'meta', None)))
 
 @patch
 def _check_damage(self:Gallery, table):

@@ -55,8 +55,8 @@ class OpenSet:
     held_out:OpenSetScores # the same, with distances counted from the threshold of the other half
     chosen:pd.Series # threshold and dir with _low and _high, from all vehicles
     measured:pd.DataFrame # fpir and dir on vehicles that did not choose the threshold: value, low, high
-    calibration:Calibration # distance to probability
-    pairs:MatchPairs # that it was learned from
+    calibration:Calibration # distance to probability, of pairs of images, and as `nearest` of searches
+    pairs:MatchPairs # of a query and the nearest image of a vehicle, which `nearest` was learned from
     settings:dict # fpir, enrolled, n_draws, seed, rank
     name:str='' # of the model
     facts:str='' # what was scored, a sentence
@@ -106,10 +106,11 @@ def open_set(
     draws = _draws(distances, pids, enrolled, n_draws, seed)
     searches = pool_open_sets(h for d in draws for h in d)
     held_out = pool_open_sets(test.shifted(fit.threshold(fpir)) for a, b in draws for fit, test in ((a, b), (b, a)))
-    pairs = match_pairs(**arrays, seed=seed)
+    pairs, calibration = vehicle_pairs(distances, seed=seed), best_calibration(match_pairs(**arrays, seed=seed), seed=seed)
+    calibration.nearest = best_calibration(pairs, seed=seed)
     settings = dict(fpir=fpir, enrolled=enrolled, n_draws=n_draws, seed=seed, rank=rank)
     return OpenSet(searches, held_out, searches.at_fpir((fpir,), rank).loc[fpir], held_out.rate_intervals(0., rank),
-                   best_calibration(pairs, seed=seed), pairs, settings, evaluation.name, evaluation.facts,
+                   calibration, pairs, settings, evaluation.name, evaluation.facts,
                    _notes(evaluation, searches, fpir, n_draws - len(draws)))
 
 # %% ../../nbs/use/07_open_set.ipynb #2b57c54c
@@ -127,9 +128,10 @@ def _threshold_text(o):
             f"rate of {100*o.settings['fpir']:g}%.")
 
 def _calibration_text(o):
-    c = o.calibration
+    c = o.calibration.nearest
     parts = [f"{m}: log score {s['log_score']:.3f} bits, Brier score {s['brier']:.3f}" for m, s in c.scores.items()]
-    return f"Probability of a match: {c.method} ({'; '.join(parts)})."
+    return (f"Probability of an answer: {c.method} ({'; '.join(parts)}), learned with {c.images:.3g} images of a vehicle "
+            "in the gallery.")
 
 def _draws_text(o):
     s, k = o.searches, o.settings
@@ -170,10 +172,10 @@ def plot(self:OpenSet,
 def plot_reliability(self:OpenSet,
     ax=None # matplotlib axes; None makes them
 ):
-    "Draws the reliability diagram of both calibrations on vehicles that they were not fitted to, and returns the axes."
-    for method in self.calibration.scores:
+    "Draws the reliability diagram of both methods on vehicles that they were not fitted to, and returns the axes."
+    for method in self.calibration.nearest.scores:
         predictions = held_out_probabilities(self.pairs, method, self.settings['seed'])
-        chosen = ' (chosen)' if method == self.calibration.method else ''
+        chosen = ' (chosen)' if method == self.calibration.nearest.method else ''
         ax = plot_reliability(reliability(predictions), ax, method + chosen)
     return ax
 

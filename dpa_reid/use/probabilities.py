@@ -84,12 +84,22 @@ def percent_text(
     "A probability in percent, never rounded to certainty."
     return '' if p is None or p != p else '>99%' if p > .99 else '<1%' if p < .01 else f'{100*p:.0f}%'
 
+# %% ../../nbs/use/08_probabilities.ipynb #d7ebfd2b
+def _learned_text(calibration):
+    "What a calibration of answers was learned from, a sentence; '' for None."
+    if calibration is None: return ''
+    n = (calibration.nearest or calibration).images
+    if n is None: return 'Learned from pairs of single images: too high where vehicles have several in the gallery.'
+    return f'Learned with {n:.3g} images of a vehicle in the gallery: too high with more, too low with fewer.'
+
 # %% ../../nbs/use/08_probabilities.ipynb #88e24cca
 def odds_text(
-    table:pd.DataFrame # of answers, with their probabilities where the model has a calibration
+    table:pd.DataFrame, # of answers, with their probabilities where the model has a calibration
+    calibration=None # that they come from, a `Calibration`; None for one that is not known
 )->str: # '' without probabilities
-    "What the probabilities of answers mean."
+    "What the probabilities of answers mean, and what they were learned from."
     if 'probability' not in table or not len(table) or table.probability.isna().any(): return ''
     if (vehicle_of(table) == '').any():
         return 'Probability: that a pair shows one vehicle, where even odds were given before.'
-    return 'Probability: that it is this vehicle, if half of all searches are for vehicles in the gallery.'
+    meaning = 'Probability: that it is this vehicle, if half of all searches are for vehicles in the gallery.'
+    return ' '.join(filter(None, [meaning, _learned_text(calibration)]))

@@ -93,9 +93,9 @@ def _none_found(desk, options, fields):
     more = ft.A('Show the nearest anyway', href=link_to('/search', **{**fields, 'max_distance': '', 'nolimit': 1}))
     return notice(f'No answer within a distance of {limit:.4g}: the vehicle is probably not in the gallery. ', more)
 
-def _chances(table):
+def _chances(desk, table):
     "What the probabilities mean, and what is left for none of the answers."
-    said, rest = odds_text(table), none_of_these(table)
+    said, rest = odds_text(table, desk.calibration()), none_of_these(table)
     return said if rest is None else f'{said} None of these: {percent_text(rest)}.'
 
 # %% ../../nbs/use/36_search_app.ipynb #6e9d4f65
@@ -104,7 +104,7 @@ def _results(request, fields, query, options):
     desk, asked, begun = _desk(request), {k: v for k, v in fields.items() if k in query_fields}, time.perf_counter()
     sides = range(len(desk.galleries)) if fields.get('compare') else [0]
     tables = [desk.find(query, options, s) for s in sides]
-    took = f'{len(tables[0])} answers in {1000*(time.perf_counter() - begun):.0f} ms. {_chances(tables[0])}'
+    took = f'{len(tables[0])} answers in {1000*(time.perf_counter() - begun):.0f} ms. {_chances(desk, tables[0])}'
     files = [ft.A(f'{k.upper()}', href=link_to('/download', **fields, format=k),
                   download=True) for k in ('csv', 'json')]
     columns = [ft.Section(*([ft.H2(desk.names[s])] if len(tables) > 1 else []),
