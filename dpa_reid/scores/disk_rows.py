@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DiskRows', 'chosen_rows', 'JoinedRows', 'as_rows']
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #f620b226
+# %% ../../nbs/scores/00_disk_rows.ipynb #dde484af
 from copy import copy
 from pathlib import Path
 import numpy as np, torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from fastcore.basics import patch
 from ..core import *
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #aca7baea
+# %% ../../nbs/scores/00_disk_rows.ipynb #1583aa63
 class DiskRows:
     "Vectors (N, D) in a file of plain numbers, in place of a tensor: rows are read when they are asked for."
     ndim = 2
@@ -37,7 +37,7 @@ class DiskRows:
         "How many numbers there are."
         return self.shape.numel()
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #cd3fd815
+# %% ../../nbs/scores/00_disk_rows.ipynb #7dc4cdbd
 @patch
 def _read(self:DiskRows, f, out, start):
     "Fill `out` (n, D) with the rows from `start` of the open file `f`; raises `ReIDError` where it ends too early."
@@ -56,7 +56,7 @@ def _stored_rows(self:DiskRows, at):
         for s, e in zip(edges, edges[1:], strict=False): self._read(f, out[s:e], int(at[s]))
     return out
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #36524d12
+# %% ../../nbs/scores/00_disk_rows.ipynb #fc11ddbb
 @patch
 def _positions(self:DiskRows, i):
     "Rows `i` (a slice, a mask, numbers) as places in the file (n,); raises `IndexError` for rows that there are not."
@@ -68,7 +68,7 @@ def _positions(self:DiskRows, i):
     if ((i < -len(self)) | (i >= len(self))).any(): raise IndexError(f'{self.file}: has {len(self)} rows.')
     return np.where(i < 0, i + len(self), i)
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #0c6470f5
+# %% ../../nbs/scores/00_disk_rows.ipynb #c96d542b
 @patch
 def __getitem__(self:DiskRows, i)->Tensor:
     "Rows `i` (a slice, a mask or numbers) as a tensor; raises `ReIDError` where the file is gone or too short."
@@ -80,7 +80,7 @@ def __getitem__(self:DiskRows, i)->Tensor:
     rows = rows if in_order else rows[back.reshape(at.shape)]
     return torch.from_numpy(rows).to(self.device, self.dtype)
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #7e634c12
+# %% ../../nbs/scores/00_disk_rows.ipynb #2ea4b6e9
 @patch
 def split(self:DiskRows,
     n:int # rows at a time
@@ -98,7 +98,7 @@ def to(self:DiskRows,
     new.device, new.dtype = torch.device(device or self.device), dtype or self.dtype
     return new
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #0e7b40bc
+# %% ../../nbs/scores/00_disk_rows.ipynb #fc775f01
 @patch
 def choose(self:DiskRows,
     at # numbers of rows (n,)
@@ -115,7 +115,7 @@ def chosen_rows(
     "The rows `at` of `x`; nothing is read of rows on the disk."
     return x.choose(at) if isinstance(x, DiskRows) else x[at]
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #df009e88
+# %% ../../nbs/scores/00_disk_rows.ipynb #8defdf79
 class JoinedRows:
     "Two sets of rows, one after the other, without a copy of either."
     ndim = 2
@@ -134,7 +134,7 @@ class JoinedRows:
     split = DiskRows.split
     def __getitem__(self, i): return self._slice(i) if isinstance(i, slice) else self._gather(i)
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #2e847948
+# %% ../../nbs/scores/00_disk_rows.ipynb #7231b28b
 @patch
 def _slice(self:JoinedRows, i):
     "The rows of a slice, as a tensor."
@@ -152,7 +152,7 @@ def _gather(self:JoinedRows, i):
     out[first], out[~first] = a.to(out.dtype), b.to(out.dtype)
     return out
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #bf0b99cd
+# %% ../../nbs/scores/00_disk_rows.ipynb #a0e3a240
 def _mapped(x):
     "A whole memory map as `DiskRows`; None where it is a part, has changes of its own, or lies in another order."
     whole = x.ndim == 2 and x.size and x.base is not None and not isinstance(x.base, np.ndarray)
@@ -165,7 +165,7 @@ def _opened(file):
     except (OSError, ValueError, EOFError) as e:
         raise ReIDError(f"{file}: cannot be read as a .npy file of numbers ({str(e)[:200]}).") from None
 
-# %% ../../nbs/scores/00_disk_rows.ipynb #d3872f57
+# %% ../../nbs/scores/00_disk_rows.ipynb #df5094ac
 def as_rows(
     x # embeddings (N, D): tensor, array, memory map, or name of a .npy file
 ): # a tensor, `DiskRows` or `JoinedRows`

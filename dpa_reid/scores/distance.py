@@ -17,7 +17,7 @@ from .points import junk_codes, pair_labels, point_pair
 def _slices(n, b): return [slice(i, min(i+b, n)) for i in range(0, n, b)]
 
 # %% ../../nbs/scores/01_distance.ipynb #204e5414
-def _pairs(q, g, r, c, chunk=2**18):
+def _pairs(q, g, r, c, chunk=2**16): # 512 KiB at a time, which stay in the processor's cache
     "Squared distances of the pairs (q[r], g[c]) in float64 (P,): the same bits for a pair whatever its company."
     d2 = torch.empty(len(r), dtype=torch.float64, device=q.device)
     for i in _slices(len(r), max(1, chunk//q.dim)): d2[i] = (q.rows(r[i]) - g.rows(c[i])).square_().sum(1)
@@ -51,6 +51,13 @@ def rounding(dtype, dim):
     "Allowance for rounding in `dtype` with terms of size 1: eps (8 + sqrt(D)/4), as the usual error of a sum grows with the root of its length."
     return torch.finfo(dtype).eps/2*(16 + dim**.5/2)
 
+# %% ../../nbs/scores/01_distance.ipynb #a4337cf0
+def true_places(mask):
+    "Rows and columns of what is true in `mask` (n, m), in order."
+    if mask.device.type != 'cpu': return mask.nonzero(as_tuple=True)
+    at = torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return at//mask.shape[1], at % mask.shape[1]
+
 # %% ../../nbs/scores/01_distance.ipynb #9717c856
 class _Lists:
     "The m smallest proposed squared distances of each query so far, their positions, and the farthest image."
@@ -66,11 +73,22 @@ class _Lists:
         self.farthest[i] = torch.where(v > self.most[i], c + j.start, self.farthest[i])
         self.most[i] = torch.maximum(v, self.most[i])
         if out is not None: d = d.masked_fill(out, float('inf'))
-        m = self.d2.shape[1]
-        v, c = d.topk(min(m, d.shape[1]), largest=False, sorted=False)
+        v, c = self._nearer(d, self.d2[i, -1:])
         v, c = torch.cat([self.d2[i], v], 1), torch.cat([self.idx[i], c + j.start], 1)
-        self.d2[i], o = v.topk(m, largest=False)
+        self.d2[i], o = v.topk(self.d2.shape[1], largest=False)
         self.idx[i] = c.gather(1, o)
+
+    def _nearer(self, d, last):
+        "Distances and columns (n, at most m) of what in `d` (n, b) may enter lists that end at `last` (n, 1)."
+        m, near = min(self.d2.shape[1], d.shape[1]), d < last
+        n = near.sum(1)
+        if int(n.max())*8 > d.shape[1]: return d.topk(m, largest=False, sorted=False)
+        r, c = true_places(near)                                            # few, once the lists have filled
+        place = torch.arange(len(r), device=d.device) - (n.cumsum(0) - n)[r]
+        v = torch.full((len(d), int(n.max())), float('inf'), device=d.device)
+        at = torch.zeros(v.shape, dtype=torch.long, device=d.device)
+        v[r, place], at[r, place] = d[r, c], c
+        return v, at
 
 # %% ../../nbs/scores/01_distance.ipynb #dbe3aa95
 def _d2(q, g, i, j, dtype=torch.float32):

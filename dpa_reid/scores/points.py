@@ -43,9 +43,9 @@ def _check_range(x, name, chunk):
     raise ReIDError(f"{int(bad.sum())} of {len(x)} {name} embeddings hold NaN, infinity or numbers beyond 1e15, "
                     f"the first in row {_first_row(bad)}: look for a diverged training or an empty crop.")
 
-def _lengths(x, name, metric, chunk=256):
+def _lengths(x, name, metric):
     "Lengths (N,) in float64; raises `ReIDError` for rows that cannot be ranked."
-    n, at = torch.empty(len(x), dtype=torch.float64, device=x.device), 0
+    n, at, chunk = torch.empty(len(x), dtype=torch.float64, device=x.device), 0, max(1, 2**16//x.shape[1])
     for b in x.split(chunk):           # into place: small results between blocks keep the memory of each from the next
         n[at:at+len(b)] = torch.linalg.vector_norm(b.double(), dim=1)
         at += len(b)

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import torch, numpy as np
 from fastcore.basics import patch
 from ..core import *
-from .distance import rounding
+from .distance import rounding, true_places
 
 # %% ../../nbs/scores/02_ranks.ipynb #6e3d68b6
-def _size(q, g):
-    "The size of the terms that are added up in a distance, one number per query (Q,)."
-    if q.metric == 'cosine': return torch.ones_like(q.n)
-    top = g.n.max()
-    return (top.square() + 2*q.n*top).clamp(min=1e-300)
-
 def _dist64(q, g, i, j):
     "Minus the cosine, or the squared distance by differences, of queries `i` and gallery `j` in float64 (b, n)."
     a, b = q.x[i].double(), g.x[j].double()
@@ -35,6 +29,41 @@ def rows32(p, i):
 def propose32(q32, g32, n, metric):
     "Distances of rows in float32 (b, n), for the Euclidean distance less the query's own square; `n` are the gallery's lengths."
     return torch.mm(-q32, g32.T) if metric == 'cosine' else torch.addmm(n.square().float(), q32, g32.T, alpha=-2)
+
+# %% ../../nbs/scores/02_ranks.ipynb #949f13ca
+def _rows64(p, i):
+    "Rows `i` of `Points` in float64, of length 1 for the cosine."
+    x = p.x[i].double()
+    return x/p.n[i, None] if p.metric == 'cosine' else x
+
+def _middle(g, most=256):
+    "The point (D,) that proposals are measured from, or None for the origin where that is as good."
+    x = _rows64(g, torch.linspace(0, len(g)-1, min(len(g), most), device=g.device).long())
+    c = x.mean(0)
+    near = (x - c).square().sum(1).max() < .5                               # 1.5 of it against 1 for the plain product
+    return c if near or g.metric == 'euclidean' else None
+
+# %% ../../nbs/scores/02_ranks.ipynb #d6a75502
+@dataclass(eq=False)
+class _Seen:
+    "Rows as proposals take them."
+    x:torch.Tensor # (n, D) float32
+    sq:torch.Tensor # squared lengths (n,) float64; None where the rows are measured from the origin
+
+def _seen(p, i, c):
+    "Rows `i` of `Points` measured from `c`."
+    if c is None: return _Seen(rows32(p, i), None)
+    n = p.n[i]
+    x, sq = torch.empty(len(n), p.dim, device=n.device), torch.empty_like(n)
+    places = torch.arange(len(p), device=n.device)[i]
+    for at in torch.arange(len(n), device=n.device).split(max(1, 2**16//p.dim)):
+        v = _rows64(p, places[at]) - c
+        x[at[0]:at[-1]+1], sq[at[0]:at[-1]+1] = v, v.square().sum(1)
+    return _Seen(x, sq)
+
+def _propose(u, v):
+    "p for rows `u` and `v` (b, n), float32."
+    return torch.mm(-u.x, v.x.T) if v.sq is None else torch.addmm((v.sq/2).float(), u.x, v.x.T, alpha=-1)
 
 # %% ../../nbs/scores/02_ranks.ipynb #8217b311
 @dataclass(eq=False)
@@ -60,8 +89,8 @@ def _positions(labels, rows):
 
 # %% ../../nbs/scores/02_ranks.ipynb #b90cc1a7
 def _dist64_pairs(q, g, r, c):
-    "`_dist64` of the pairs (r, c) (P,), one by one, 4 MiB at a time."
-    chunk = max(1, 2**22//(24*q.dim))
+    "`_dist64` of the pairs (r, c) (P,), one by one, 1 MiB at a time."
+    chunk = max(1, 2**20//(24*q.dim))
     def dist(i, j):
         a, b = q.x[i].double(), g.x[j].double()
         return -(a*b).sum(1)/(q.n[i]*g.n[j]) if q.metric == 'cosine' else (a - b).square().sum(1)
@@ -89,7 +118,7 @@ def _same_id(q, g, labels, rows):
 # %% ../../nbs/scores/02_ranks.ipynb #d8407f04
 class _Block:
     "Queries `rows` with their `_SameId` pairs, and for each positive the number of wrong images at most as far."
-    def __init__(self, q, g, rows, same, size):
+    def __init__(self, q, g, rows, same):
         self.q, self.g, self.rows, self.same = q, g, rows, same
         pr, b = same.r[~same.junk], len(rows)
         self.n = torch.bincount(pr, minlength=b)                            # positives of each query
@@ -98,7 +127,8 @@ class _Block:
         keys[pr, torch.arange(len(pr), device=q.device) - first] = same.dist[~same.junk]
         self.keys = keys.sort(1).values
         self.n_wrong_closer = torch.zeros(keys.shape, dtype=torch.long, device=q.device)
-        self._set_bands(size)
+        self.real = ~self.keys.isinf()
+        self.ties = self.keys + rounding(torch.float64, q.dim)*(1. if q.metric == 'cosine' else self.keys)
 
     def ranks(self):
         "Ranks of the positives of each query (b, m), nearest first; where a query has fewer than m the rest is meaningless."
@@ -106,13 +136,17 @@ class _Block:
 
 # %% ../../nbs/scores/02_ranks.ipynb #6c240920
 @patch
-def _set_bands(self:_Block, size):
-    "How far a float64 tie reaches (b, m), and the edges of the float32 bands (b, m), empty where positives are fewer."
-    cosine = self.q.metric == 'cosine'
-    self.exact_tol = self.keys + rounding(torch.float64, self.q.dim)*(1. if cosine else self.keys)
-    dist32 = self.keys if cosine else self.keys - self.q.n[self.rows].square()[:, None]    # as the proposal has it
-    slack, real = rounding(torch.float32, self.q.dim)*size[:, None], ~self.keys.isinf()
-    self.band_lo, self.band_hi = (torch.where(real, e, float('inf')).float() for e in (dist32 - slack, dist32 + slack))
+def _bands(self:_Block, u, v):
+    "The lower edges of the bands in float32 (b, m) and the upper ones, infinite where positives are fewer."
+    width, far = rounding(torch.float32, self.q.dim), (self.ties - self.keys)/2
+    edge, slack = self.ties, width + far
+    if v.sq is not None:
+        top, sq = v.sq.max(), u.sq[:, None]
+        near = width*(top/2 + (sq*top).sqrt()) + 1e-37                      # of numbers too small for float32
+        far = far + rounding(torch.float64, self.q.dim)*sq/4
+        edge, slack = (self.ties + 1) - sq/2, near + far
+        if self.q.metric == 'euclidean': edge, slack = (self.ties - sq)/2, near + far/2
+    return [torch.where(self.real, e, float('inf')).float() for e in (edge - slack, edge + slack)]
 
 # %% ../../nbs/scores/02_ranks.ipynb #eb352576
 def _sorted(x):
@@ -127,48 +161,61 @@ def _sorted(x):
 
 # %% ../../nbs/scores/02_ranks.ipynb #de77ea30
 def _below(x, low, high):
-    "How many of each row of `x` (b, n) are below `low` (b, m), and how many at most `high` (b, m)."
-    if low.shape[1] <= 3:
-        def count(f, edges): return torch.stack([f(x, e[:, None]).sum(1) for e in edges.T], 1)
-        return count(torch.lt, low), count(torch.le, high)
+    "How many of each row of `x` (b, n) are below `low` (b, m), and whether any of it lies from `low` to `high` (b, m)."
+    if low.shape[1] == 1:
+        n = (x < low).sum(1, keepdim=True)
+        return n, (x <= high).sum(1, keepdim=True) > n
     x = _sorted(x.clone())
-    return torch.searchsorted(x, low), torch.searchsorted(x, high, right=True)
+    n = torch.searchsorted(x, low)
+    return n, (x.gather(1, n.clamp(max=x.shape[1]-1)) <= high) & (n < x.shape[1])
+
+# %% ../../nbs/scores/02_ranks.ipynb #9a63087b
+def _inside(part, row, low, high):
+    "Numbers in `row` (P,) and columns of what in those rows of `part` (b, n) lies from `low` (P,) to `high` (P,)."
+    for at in range(0, len(row), 512):
+        r, lo, hi = (v[at:at+512] for v in (row, low, high))
+        x = part[r].sub_(lo[:, None])                                       # 0 or more exactly where x is at least lo
+        i, c = true_places((x >= 0) & (x <= (hi - lo)[:, None]))
+        yield i + at, c
 
 # %% ../../nbs/scores/02_ranks.ipynb #2e93a089
 @patch
-def add(self:_Block, start, g32, chunk=1024):
-    "Count the wrong images among gallery rows from `start`, whose float32 forms are `g32`."
-    stop = start + len(g32)
-    dist = propose32(rows32(self.q, self.rows), g32, self.g.n[start:stop], self.q.metric)
+def add(self:_Block, start, v, c, chunk=1024):
+    "Count the wrong images among gallery rows from `start`, seen from `c` as `v`."
+    u, stop = _seen(self.q, self.rows, c), start + len(v.x)
+    low, high = self._bands(u, v)
+    p = _propose(u, v)
     here = (self.same.c >= start) & (self.same.c < stop)
-    dist[self.same.r[here], self.same.c[here] - start] = float('inf')      # images of the same identity are not wrong
-    for at, part in zip(range(start, stop, chunk), dist.split(chunk, 1)):
-        n_below, n_upto = _below(part, self.band_lo, self.band_hi)
-        doubt = (n_upto - n_below).masked_fill_(self.band_lo.isinf(), 0)
-        if int(doubt.sum())*50 > part.numel():
-            self._recount_all64(at, part.isinf())
-            continue
-        self.n_wrong_closer += n_below
-        if doubt.any(): self._recount_pairs64(at, part, *doubt.nonzero(as_tuple=True))
+    p[self.same.r[here], self.same.c[here] - start] = float('inf')          # images of the same identity are not wrong
+    for at, part in zip(range(start, stop, chunk), p.split(chunk, 1), strict=True):
+        n, some = _below(part, low, high)
+        row, k = (some & self.real).nonzero(as_tuple=True)
+        self._count(at, part, n, row, k, low[row, k], high[row, k])
+
+@patch
+def _count(self:_Block, at, part, n_below, row, k, low, high):
+    "Count a piece from `at`, with the images in the bands `low` to `high` of positives `k` of queries `row`."
+    doubt, n = [], 0
+    for i, c in _inside(part, row, low, high):
+        doubt.append((row[i], k[i], c))
+        n += len(i)
+        if n*50 > part.numel(): return self._recount_all64(at, part.isinf())
+    self.n_wrong_closer += n_below
+    for d in doubt: self._recount_pairs64(at, *d)
 
 # %% ../../nbs/scores/02_ranks.ipynb #8ab76ad7
 @patch
-def _recount_pairs64(self:_Block, at, part, row, k):
-    "Count by float64 the images that fell into the bands of positives `k` of queries `row`."
-    for row, k in zip(row.split(512), k.split(512)):
-        inside = (part[row] >= self.band_lo[row, k, None]) & (part[row] <= self.band_hi[row, k, None])
-        for b, c in zip(*(v.split(1024) for v in inside.nonzero(as_tuple=True))):
-            dist = _dist64_pairs(self.q, self.g, self.rows[row[b]], c + at)
-            closer = (dist <= self.exact_tol[row[b], k[b]]).long()
-            self.n_wrong_closer.index_put_((row[b], k[b]), closer, accumulate=True)
+def _recount_pairs64(self:_Block, at, row, k, c):
+    "Count by float64 the images `c` of a piece from `at` that fell into the bands of positives `k` of queries `row`."
+    dist = _dist64_pairs(self.q, self.g, self.rows[row], c + at)
+    self.n_wrong_closer.index_put_((row, k), (dist <= self.ties[row, k]).long(), accumulate=True)
 
 @patch
 def _recount_all64(self:_Block, at, same_id):
     "Count by float64 all images from `at` but those of `same_id` (b, n)."
     dist = _dist64(self.q, self.g, self.rows, slice(at, at + same_id.shape[1]))
     dist = _sorted(dist.masked_fill_(same_id, float('inf')))
-    upto = self.exact_tol.masked_fill(self.exact_tol.isinf(), -float('inf'))
-    self.n_wrong_closer += torch.searchsorted(dist, upto, right=True)
+    self.n_wrong_closer += torch.searchsorted(dist, self.ties.where(self.real, -float('inf')), right=True)
 
 # %% ../../nbs/scores/02_ranks.ipynb #9a2c7c53
 _BYTES_PER_PAIR = 400 # of a query and an image of its identity, intermediate copies included
@@ -179,8 +226,8 @@ def block_sizes(budget, dim):
     if room < 64*dim:
         raise ReIDError(f"budget={budget} bytes is too little for embeddings of {dim} features: "
                         f"give at least {256*dim}.")
-    n = int(max(1, min(4096, room/2//(8*dim + 64))))
-    return int(max(1, min(256, room/2//(16*dim + 20*n)))), n
+    n = int(max(1, min(2048, room/2//(8*dim + 64))))
+    return int(max(1, min(512, room/2//(16*dim + 20*n)))), n
 
 def _runs(n, most):
     "Slices of consecutive queries whose numbers `n` of images of their identity sum to at most `most`, one query at least."
@@ -195,20 +242,20 @@ def _runs(n, most):
 # %% ../../nbs/scores/02_ranks.ipynb #76c8711f
 def _run_blocks(q, g, labels, rows, b):
     "The queries `rows` as blocks of `b`."
-    same, size = _same_id(q, g, labels, rows), _size(q, g)
+    same = _same_id(q, g, labels, rows)
     starts = range(0, len(rows), b)
     cuts = [int(torch.searchsorted(same.r, i)) for i in range(0, len(rows)+b, b)]
-    def block(i, s, e): return _Block(q, g, rows[i:i+b], same.of(i, s, e), size[rows[i:i+b]])
+    def block(i, s, e): return _Block(q, g, rows[i:i+b], same.of(i, s, e))
     return [block(*args) for args in zip(starts, cuts, cuts[1:])]
 
 def counted_blocks(q, g, labels, budget):
     "Yields blocks of queries with all wrong images counted."
-    b, n = block_sizes(budget, q.dim)
+    (b, n), c = block_sizes(budget, q.dim), _middle(g)
     order = labels.q_pid.argsort(stable=True)                               # queries of one identity together
     per_pid = torch.bincount(labels.g_pid, minlength=int(labels.q_pid.max())+1)
     for run in _runs(per_pid[labels.q_pid[order]], max(1, budget//4//_BYTES_PER_PAIR)):
         blocks = _run_blocks(q, g, labels, order[run], b)
         for start in range(0, len(g), n):
-            g32 = rows32(g, slice(start, start+n))
-            for block in blocks: block.add(start, g32)
+            v = _seen(g, slice(start, start+n), c)
+            for block in blocks: block.add(start, v, c)
         yield from blocks

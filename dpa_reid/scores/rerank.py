@@ -188,7 +188,9 @@ def _joined(q, g):
     "Queries and gallery as one set of points."
     if q is g: return g
     p = copy(q)                                                             # measured from the gallery's center
-    p.x, p.n, p.name = JoinedRows(q.x, g.x), torch.cat([q.n, g.n]), 'query and gallery'
+    in_memory = isinstance(q.x, Tensor) and isinstance(g.x, Tensor)         # a copy, which is faster to gather from
+    p.x = torch.cat([q.x, g.x]) if in_memory else JoinedRows(q.x, g.x)
+    p.n, p.name = torch.cat([q.n, g.n]), 'query and gallery'
     vars(p).pop('_sq', None)
     return p
 
@@ -204,7 +206,8 @@ def k_reciprocal(
     q_junk=None, # camera of each query (Q,); with cameras given, the camera-aware variant
     g_junk=None, # camera of each gallery image (G,)
     k1_intra:int=5, # camera-aware: length of the lists within the image's own camera
-    budget:int=512*2**20, # bytes of working memory, beyond the embeddings and lists of N x k
+    # bytes of working memory, beyond the embeddings, one copy of those in memory, and lists of N x k
+    budget:int=512*2**20,
     progress:bool=None, # a progress bar over the search; None shows it from 20,000 images
     propose=blocked, # `blocked`, or `by_faiss` where faiss is installed
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
