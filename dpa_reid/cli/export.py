@@ -39,7 +39,7 @@ def _format_of(out, format):
     raise ReIDError(f"--format {format}: the file {out.name} has the ending of the format {found}. Change one of them.")
 
 # %% ../../nbs/cli/10_export.ipynb #19cc69a7
-def _report_file(out): return out.with_name(f'{out.stem}.parity.json')
+def _report_file(out): return out.with_name(f'{out.name}.parity.json')
 
 def _write_report(out, report, **more):
     "Writes the report beside its file."

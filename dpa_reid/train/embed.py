@@ -193,7 +193,11 @@ def _as_rows(images):
     return images, pd.DataFrame(dict(path=[_path_of(im) for im in images]))
 
 def _is_one(images): return isinstance(images, (str, Path, Image.Image)) or getattr(images, 'ndim', 0) == 3
-def _as_list(images): return [images] if _is_one(images) else list(images)
+def _as_list(images):
+    if _is_one(images): return [images]
+    try: return list(images)
+    except TypeError:
+        raise DataError(f"{images} is no image: give files, PIL images or arrays, or a manifest.") from None
 def _opened(images): return [Image.fromarray(np.asarray(im)) if hasattr(im, 'ndim') else im for im in images]
 def _path_of(im): return str(im) if isinstance(im, (str, Path)) else None
 
@@ -323,6 +327,8 @@ def untrained(cls:Embedder,
 )->Embedder:
     "The embedder of an architecture with its ImageNet weights, without any training on vehicles; raises `ModelError` as `reid_net` does."
     net = reid_net(arch, 1, weights=weights, pool=pool).to(device or default_device()).eval()
+    # no vector depends on the classifier, and by chance the network would have another fingerprint each time
+    nn.init.zeros_(net.head.classifier.weight)
     self = cls(net, **{'name': str(net.config['arch']), **kwargs})
     self.meta = dict(network=net.config, sha256=net_fingerprint(net), untrained=True)
     return self

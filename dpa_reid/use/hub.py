@@ -6,7 +6,7 @@
 __all__ = ['upload_files', 'push_to_hub', 'from_pretrained']
 
 # %% ../../nbs/use/25_hub.ipynb #012c62fc
-import json
+import json, re
 from pathlib import Path
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.utils import get_token
@@ -18,6 +18,7 @@ from ..models.hub import _endpoint, _is_reachable
 from ..train.embed import *
 from .scoring import *
 from .card import *
+from .card import _threshold
 
 # %% ../../nbs/use/25_hub.ipynb #417aa0c6
 def _public(meta):
@@ -26,11 +27,29 @@ def _public(meta):
     if t: out['threshold'] = {**t, 'data': Path(str(t.get('data') or '')).name}
     return out
 
-def _readme(folder, name, **about):
-    "The card: that of the folder, with YAML at its head, or one from its records."
+def _check_own_card(file, text, license, **words):
+    "Raises `ModelError` for words that a card of one's own has no place for, and for a license other than its own."
+    out = "Write it into this file, or move the file away to have a card written from the records of the folder."
+    if given := [k for k, v in words.items() if v]:
+        raise ModelError(f"{file}: is a card of your own, into which {first_few(given)} cannot be put. {out}")
+    lines = ' '.join(l for l in text.splitlines() if re.search('licen[sc]e', l, re.I))
+    def plain(t): return f" {' '.join(re.findall('[a-z0-9]+', t.lower()))} "
+    if not license or plain(license) in plain(lines) or not (lines or text.startswith('---\n')): return
+    raise ModelError(f"{file}: is a card of your own, which does not say that the license is {license}. {out}")
+
+def _with_threshold(text, meta):
+    "A card with the threshold of `model.json`, where it does not have it."
+    t = meta.get('threshold')
+    if not t or f"{t['distance']:.4f}" in text: return text
+    return f"{text.rstrip()}\n\n**Threshold.** {_threshold(meta)}\n"
+
+def _readme(folder, name, meta, **about):
+    "The card: that of the folder, with YAML at its head and the threshold at its end, or one from its records."
     file = folder/'README.md'
     if not file.is_file(): return model_card(folder, name.repo_id, **about)
     text = file.read_text(encoding='utf-8')
+    _check_own_card(file, text, **about)
+    text = _with_threshold(text, meta)
     return text if text.startswith('---\n') else front_matter(about['license']) + '\n' + text
 
 # %% ../../nbs/use/25_hub.ipynb #acfec24d
@@ -39,11 +58,11 @@ def upload_files(
     repo_id:str, # 'owner/name'
     **about # `license`, `data`, `data_license` and `about`, for the card
 )->dict: # name of a file -> its bytes, or its path where it goes up as it is
-    "What `push_to_hub` would upload; raises `ModelError` for a folder that is damaged."
+    "What `push_to_hub` would upload; raises `ModelError` for a damaged folder, and for words that its own card lacks."
     folder, about = Path(folder), {'license': None, **about}
     meta, name = read_meta(folder), read_hub_name(repo_id)
     weights = _weights_file(folder, meta)
-    files = {'README.md': _readme(folder, name, **about).encode(errors='backslashreplace'),
+    files = {'README.md': _readme(folder, name, meta, **about).encode(errors='backslashreplace'),
              'model.json': json.dumps(_public(meta), indent=1).encode(), weights.name: weights}
     return files | {f.name: f for f in sorted(folder.glob('[!.]*.onnx'))}
 
