@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['n_processes', 'process_number', 'is_first', 'begin_processes', 'from_first', 'from_all', 'rows_of_all', 'mean_of_all',
-           'first_before_others', 'say_once', 'in_processes']
+           'first_before_others', 'say_once', 'all_say', 'in_processes']
 
 # %% ../nbs/core/03_processes.ipynb #5a034942
-import os, pickle, socket, sys, traceback
+import os, pickle, sys, time, traceback
 from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing import get_context
@@ -120,21 +120,30 @@ def say_once(
     except Exception: spoken = 1                       # the store is gone with the process that kept it
     if spoken == 1: print(text, file=sys.stderr, flush=True)
 
-# %% ../nbs/core/03_processes.ipynb #a38badea
-def _free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+# %% ../nbs/core/03_processes.ipynb #daab8427
+def all_say(
+    key:str, # what is said
+    seconds:float=60. # how long to wait for the others
+)->bool:
+    "Whether all processes say the same within some seconds, wherever each of them is; True where there is one."
+    if n_processes() == 1: return True
+    store, end = dist.distributed_c10d._get_default_store(), time.monotonic() + seconds
+    store.add(f'dpa_reid/{key}', 1)
+    while store.add(f'dpa_reid/{key}', 0) < n_processes():
+        if time.monotonic() > end: return False
+        time.sleep(.05)
+    return True
 
+# %% ../nbs/core/03_processes.ipynb #a38badea
 def _as_one(f, i, n, port, line):
     "What a copy does: join, call, send the result or the traceback, and end without more ado."
     os.environ.update(RANK=str(i), LOCAL_RANK=str(i), WORLD_SIZE=str(n), LOCAL_WORLD_SIZE=str(n), OMP_NUM_THREADS='1',
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), ACCELERATE_USE_CPU='true')
+                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), ACCELERATE_USE_CPU='true',
+                      TORCHELASTIC_USE_AGENT_STORE='True', TORCHELASTIC_RESTART_COUNT='0')
     torch.set_num_threads(1)
     try:
         begin_processes()
         line.send_bytes(pickle.dumps((True, f())))
-        if dist.is_initialized(): dist.barrier()                # the first keeps the store
     except BaseException: line.send_bytes(pickle.dumps((False, traceback.format_exc())))
     os._exit(0)
 
@@ -158,9 +167,11 @@ def in_processes(
     seconds:float=120. # how long to wait for the next of them
 )->list: # what `f` returned in each
     "Call `f` in `n` forked copies of this process, as one group; raises `RuntimeError` with the first traceback."
-    ctx, port = get_context('fork'), _free_port()
+    ctx = get_context('fork')
+    # where they meet, kept by this process as a launcher does
+    store = dist.TCPStore('127.0.0.1', 0, is_master=True, wait_for_workers=False)
     lines = [ctx.Pipe(duplex=False) for _ in range(n)]
-    copies = [ctx.Process(target=_as_one, args=(f, i, n, port, lines[i][1])) for i in range(n)]
+    copies = [ctx.Process(target=_as_one, args=(f, i, n, store.port, lines[i][1])) for i in range(n)]
     for c in copies: c.start()
     for _, send in lines: send.close()
     found = _answers([receive for receive, _ in lines], seconds)

@@ -6,12 +6,12 @@
 __all__ = ['make_parser', 'run_command', 'command', 'is_interactive', 'parse_settings', 'import_object']
 
 # %% ../../nbs/cli/01_command.ipynb #a3f2eb7a
-import os, signal, sys, warnings
+import os, signal, sys, time, warnings
 # of a library below, about which a command's user can do nothing
 warnings.filterwarnings('ignore', message='.*torch.jit.script.*', category=FutureWarning)
 
 def _stop_early(*_):
-    os.write(2, b'interrupted before anything began\n')
+    if os.environ.get('RANK', '0') == '0': os.write(2, b'interrupted before anything began\n')
     os._exit(130)
 if os.path.basename(sys.argv[0]).startswith('dpa_'): signal.signal(signal.SIGINT, _stop_early)
 
@@ -19,10 +19,11 @@ if os.path.basename(sys.argv[0]).startswith('dpa_'): signal.signal(signal.SIGINT
 import argparse, ast, importlib, inspect
 from functools import wraps
 from pathlib import Path
-import torch
 from fastcore.docments import docments
 from ..core import *
 from ..compute import *
+from ..processes import *
+from .several import *
 
 # %% ../../nbs/cli/01_command.ipynb #b0119176
 def _add_option(parser, name, d):
@@ -54,10 +55,19 @@ def _note(message, category, *_, **__):
     if issubclass(category, UserWarning): print(f'note: {" ".join(str(message).split())}', file=sys.stderr)
 
 def _fail(f, code, sentence):
-    print(f'{f.__name__}: {sentence}', file=sys.stderr)
+    if is_first(): print(f'{f.__name__}: {sentence}', file=sys.stderr)
     return code
 
 # %% ../../nbs/cli/01_command.ipynb #7bc1d519
+def _called(f, argv):
+    "The exit code of `f`, called with its command line; raises what goes wrong."
+    args = vars(make_parser(f).parse_args(argv))
+    if 'threads' in args: args['threads'] = _share_cores(args['threads'])
+    with warnings.catch_warnings():
+        warnings.showwarning = _note
+        result = f(**args)
+    return 0 if getattr(result, 'ok', True) else 1
+
 def run_command(
     f, # the function
     argv # its command line, without the program's name
@@ -67,20 +77,27 @@ def run_command(
     for stream in (sys.stdout, sys.stderr):
         # names of files need not be UTF-8
         if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
-    args = vars(make_parser(f).parse_args(argv))
-    try:
-        if 'threads' in args: args['threads'] = _share_cores(args['threads'])
-        with warnings.catch_warnings():
-            warnings.showwarning = _note
-            result = f(**args)
-    except KeyboardInterrupt:
-        return _fail(f, 130, 'interrupted; no file is half written. Repeat the command to go on: a training from its '
-                             'last epoch, an enrolment from its last batch.')
-    except (ReIDError, OSError) as e: return _fail(f, 1, e)
-    except (MemoryError, torch.OutOfMemoryError):
-        return _fail(f, 1, 'the memory was not enough. Take smaller batches or images, or fewer workers.')
-    return 0 if getattr(result, 'ok', True) else 1
+    try: return _run_several(f, argv) if n_processes() > 1 else _called(f, argv)
+    except (Exception, KeyboardInterrupt) as e:
+        if (words := last_words(e)) is None: raise
+        if not is_first(): time.sleep(10)              # the launcher ends all with the first that ends
+        return _fail(f, *words)
 
+# %% ../../nbs/cli/01_command.ipynb #55f3bcd4
+def several(f):
+    "Marks a function whose command a launcher may start several times."
+    f.is_for_several = True
+    return f
+
+def _run_several(f, argv):
+    "Runs `f` as one of several processes; raises `ReIDError` for a command that is not made for that."
+    return run_together(f.__name__, lambda: _called(f, argv) if hasattr(f, 'is_for_several') else _refuse_several())
+
+def _refuse_several():
+    raise ReIDError(f"{n_processes()} processes were started, and this command is for one. Start it without torchrun "
+                    "or accelerate.")
+
+# %% ../../nbs/cli/01_command.ipynb #2b8bcbc4
 def command(f):
     "Makes `f` a console command: in a program that has its name it reads the command line and returns the exit code; anywhere else it stays a function."
     @wraps(f)

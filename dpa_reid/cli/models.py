@@ -7,7 +7,7 @@ __all__ = ['comparison_table', 'dpa_eval', 'dpa_train']
 
 # %% ../../nbs/cli/03_models.ipynb #1d171d51
 from .command import *
-from .command import _check_options
+from .command import _check_options, several
 
 # %% ../../nbs/cli/03_models.ipynb #b3e96b82
 import json, sys, time
@@ -16,6 +16,7 @@ import numpy as np, torch
 from timm.layers import to_2tuple
 from ..core import *
 from ..compute import *
+from ..processes import *
 from ..layers.pooling import *
 from ..models.folder import *
 from ..data.images import *
@@ -265,8 +266,14 @@ def _begin(run, fresh, workers):
     set_threads(began['threads'])
     return began['workers']
 
+# %% ../../nbs/cli/03_models.ipynb #f796bed3
+def _joint(gather, local_norms):
+    "What several processes do otherwise than usual, as options of `distrib_ctx`; None for nothing."
+    return (dict(gather=True) if gather else {}) | (dict(sync_bn=False) if local_norms else {}) or None
+
 # %% ../../nbs/cli/03_models.ipynb #a81f5e73
 @command
+@several
 def dpa_train(
     data:str=None, # a CSV, a data set's folder or a pack
     out:str='models/run', # folder of the run; the same command resumes an interrupted one
@@ -302,6 +309,8 @@ def dpa_train(
     threads:int=None, # threads; by default the cores that are free
     keep:bool=False, # keep the checkpoint of the finished run
     fresh:bool=False, # start over, whatever is in `out`
+    gather:bool=False, # of several processes (torchrun): the metric loss mines in the batches of all
+    local_norms:bool=False, # of several processes: each normalizes by its own images
 ): # long: the options in the order in which they are used
     "Train a retrieval network on a manifest and score it on identities it has not seen."
     if model == 'list': return print('\n'.join(map(system_line, systems.values())))
@@ -319,7 +328,8 @@ def dpa_train(
     arch = arch or (system.arch if system else _arch_for(init))
     what = dict(model=model) if system else dict(attention=module or attention, stages=stages)
     if options: what['net'] = options
-    settings = dict(data=images.checksum(junk=rule.junk), arch=arch, **what, init=init, seed=seed,
+    if joint := _joint(gather, local_norms): what['joint'] = joint
+    settings = dict(data=from_first(lambda: images.checksum(junk=rule.junk)), arch=arch, **what, init=init, seed=seed,
                     protocol=rule.describe(), **rec.to_dict())
     # what cannot be scored is refused before anything is written
     rule.split(images.df)
@@ -329,7 +339,8 @@ def dpa_train(
     train = cross_validate if is_folds else train_run
     result = train(run, images, arch, att, rec, rule, stages=at, **_start_from(init), seed=seed, workers=workers,
                    bar=is_interactive(), keep=keep, eval_every=eval_every or max(1, rec.epochs//6), system=system,
-                   net_options=options)
+                   net_options=options, joint=joint)
+    if not is_first(): return
     print()
     _print_result(result, why)
     if result.start: _print_comparison(result, result.start)

@@ -7,12 +7,13 @@ __all__ = ['write_figures', 'dpa_tables']
 
 # %% ../../nbs/cli/04_tables.ipynb #02f0c5b4
 from .command import *
-from .command import _check_options
+from .command import _check_options, several
 
 # %% ../../nbs/cli/04_tables.ipynb #1c8b8a9a
 from functools import partial
 import matplotlib.pyplot as plt
 from ..core import *
+from ..processes import *
 from ..data.images import *
 from ..train.recipes import *
 from ..train.run import *
@@ -65,6 +66,7 @@ def _print_tables(study, chosen, seeds, figures):
 
 # %% ../../nbs/cli/04_tables.ipynb #18172aa5
 @command
+@several
 def dpa_tables(
     # 1, 2 or modern (systems, each with a recipe of its own), 3, 4, 5, 6 (losses at 2 x 16), 6b (at 16 x 4), parts or
     # start; several with commas between them; or all, which is those from 3 on
@@ -93,7 +95,9 @@ def dpa_tables(
     show:bool=False, # train nothing, write the tables of what is finished
     # also draw Figure 4 and Figure 6 from the first seed, and where the images have masks count the heat on vehicle and details
     figures:bool=False,
-):
+    gather:bool=False, # of several processes (torchrun): the metric loss mines in the batches of all
+    local_norms:bool=False, # of several processes: each normalizes by its own images
+): # long: the options in the order in which they are used
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty and the paper's numbers."
     _check_options(seeds=seeds)
     _check_options(0, workers=workers)
@@ -102,10 +106,12 @@ def dpa_tables(
     chosen = _pick_tables(table, rec, arch, test, alike=alike, **given)
     study = Study(out, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(init), load_image=images.load_image,
                   protocol=pick_protocol(protocol, images)[0],
-                  checksum=images.checksum(), workers=loader_workers(workers), compile=compile)
+                  checksum=from_first(images.checksum), workers=loader_workers(workers), compile=compile,
+                  gather=gather, sync_bn=not local_norms)
     rows = {r.digest(rec): r for t in chosen.values() for r in t}
-    if show: study.collect()
+    if show: from_first(lambda: study.collect() and None)
     else: study.train(list(rows.values()), range(seeds), log=partial(print, flush=True))
+    if not is_first(): return
     _print_tables(study, chosen, seeds, figures)
     print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and "
           "_differences.png")

@@ -15,6 +15,7 @@ from fastcore.meta import delegates
 from fastai.learner import Recorder
 from ..core import *
 from ..compute import *
+from ..processes import *
 from ..data.protocol import _split_of
 from ..scores.distance import nearest
 from ..train.callbacks import _Plain
@@ -213,7 +214,7 @@ class RankingLists(_Plain):
         if self.store.scores is None: return               # a part of a gallery is no gallery
         due = (self.epoch+1)//self.every > self.drawn//self.every
         self.drawn = self.epoch+1
-        if due or self.drawn == self.n_epoch: self._draw()
+        if (due or self.drawn == self.n_epoch) and is_first(): self._draw()
 
 # %% ../../nbs/insight/02_ranking_lists.ipynb #c1432ad8
 @patch

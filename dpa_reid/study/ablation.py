@@ -20,6 +20,7 @@ from fastai.torch_core import set_seed
 # %% ../../nbs/study/04_ablation.ipynb #3b17b5a7
 import dpa_reid
 from ..core import *
+from ..processes import *
 from ..data.manifest import *
 from ..data.protocol import *
 from ..scores.metrics import *
@@ -62,6 +63,8 @@ class Study:
     checksum:str=None # of the data; None computes it from labels and image files
     workers:int=0 # loader processes
     compile:bool=False # compile the networks with `torch.compile`
+    gather:bool=False # of several processes: the metric loss mines in the batches of all
+    sync_bn:bool=True # of several processes: the batch norms see the images of all
 
     def __post_init__(self):
         self.folder = Path(self.folder)
@@ -88,7 +91,8 @@ def start(self:Study,
 @patch(as_prop=True)
 def data(self:Study)->pd.DataFrame:
     "The manifest without images that cannot be decoded; every file is looked at once, here."
-    if '_data' not in vars(self): self._data = self.df if self.load_image else drop_unreadable(self.df)
+    if '_data' not in vars(self):
+        self._data = self.df if self.load_image else from_first(lambda: drop_unreadable(self.df))
     return self._data
 
 @patch(as_prop=True)
@@ -103,6 +107,8 @@ def shared(self:Study)->dict:
     "What all runs of the study have in common besides the recipe, as plain data."
     d, column = dict(data=self.checksum, arch=self.arch, init=self.init,
                      protocol=self.protocol.describe()), self.protocol.junk
+    # as it is by itself, it is not noted
+    d |= (dict(gather=True) if self.gather else {}) | ({} if self.sync_bn else dict(sync_bn=False))
     if column in (None, 'camid') or column not in self.df: return d          # the data's checksum covers camid
     return d | dict(junk=sha256_of([str(v) for v in self.df[column]]))
 
@@ -138,12 +144,13 @@ class TrainTimer(Callback):
         self.waiting = self.images = 0
     def before_batch(self): self.waiting += time.perf_counter() - self.last
     def after_batch(self):
-        self.images += len(self.y)
+        self.images += len(self.y)*n_processes()
         self.last = time.perf_counter()
     def after_train(self):
         if torch.cuda.is_available(): torch.cuda.synchronize()
         seconds = time.perf_counter() - self.begun
         self.epochs.append(dict(seconds=seconds, waiting=self.waiting, images=self.images))
+        if not is_first(): return
         with atomic_path(self.file) as tmp: tmp.write_text(json.dumps(self.epochs))
     @property
     def sums(self):
@@ -232,18 +239,20 @@ def embedder(self:Study, net)->Embedder:
     return Embedder(net, load_image=self.load_image, num_workers=self.workers, progress=False, verify=False)
 
 @patch
-def train_run(self:Study, row:AblationRow, seed:int, cbs=()):
+def train_run(self:Study, row:AblationRow, seed:int, cbs=()): # long: a step of the story per line
     "Train and score one run in its folder, from its last epoch if it was interrupted."
     run = self.run(row, seed)
-    _sweep(run.folder)
+    if is_first(): _sweep(run.folder)
     run.begin(workers=self.workers)
     set_seed(seed)
-    learn = self._learner(row, seed)
+    learn = first_before_others(lambda: self._learner(row, seed))
     device, timer = torch.device(learn.dls.device), TrainTimer(run.folder/'stopwatch.json')
     if device.type == 'cuda': torch.cuda.reset_peak_memory_stats(device)
     if self.compile: learn.model.compile()
-    if row.system and row.system.fits: row.system.fit(learn, self.load_image, run.folder)
-    else: run.train(learn, cbs=[timer, SkipValidation(), *cbs])
+    is_fitted, joint = row.system and row.system.fits, dict(gather=self.gather, sync_bn=self.sync_bn)
+    if not is_fitted: run.train(learn, cbs=[timer, SkipValidation(), *cbs], joint=joint)
+    elif is_first(): row.system.fit(learn, self.load_image, run.folder)
+    if not is_first(): return                          # the first of several processes scores
     evaluation = self.embedder(learn.model).evaluate(self.data, self.protocol)
     params = sum(p.numel() for p in learn.model.parameters())
     self.finish(run, evaluation.repeats, timer.sums, params=params, **device_note(device))
@@ -262,7 +271,9 @@ def finish(self:Study,
     seconds = max(cost['seconds'], 1e-9)
     speed = dict(seconds=round(cost['seconds'], 1), images_s=round(cost['images']/seconds, 1),
                  waiting=round(cost['waiting']/seconds, 4))
-    run.finish(**scores, **speed, **more, workers=self.workers, compile=self.compile, code=self.code, **versions())
+    together = dict(processes=n_processes()) if n_processes() > 1 else {}
+    run.finish(**scores, **speed, **more, **together, workers=self.workers, compile=self.compile, code=self.code,
+               **versions())
 
 # %% ../../nbs/study/04_ablation.ipynb #037ae70b
 @patch
@@ -283,28 +294,40 @@ def _try_run(self:Study, row, seed):
     try:
         self.train_run(row, seed)
         return
-    except ReIDError as e: error, passing = str(e), False
-    except torch.OutOfMemoryError as e:
-        error, passing = f"the memory of the GPU is not enough: {str(e).splitlines()[0]}", True
+    except (ReIDError, torch.OutOfMemoryError) as e: failed = e
+    passing, error, run = isinstance(failed, torch.OutOfMemoryError), str(failed), self.run(row, seed)
+    if passing: error = f"the memory of the GPU is not enough: {error.splitlines()[0]}"
     # what the failed run held, for the next one
     if torch.cuda.is_available(): torch.cuda.empty_cache()
-    self.run(row, seed).fail(error, code=self.code, passing=passing)
+    run.fail(error, code=self.code, passing=passing)
+    # what one of several processes alone meets leaves the others in the middle of a step
+    if not all_say(f'{run.folder}: {error}'): raise failed
 
 # %% ../../nbs/study/04_ablation.ipynb #8e2d880f
 @patch
+def _take(self:Study, run, lock, wait):
+    "Whether a run is to be trained now, with its lock held: not finished, failed, or another's for `wait` seconds."
+    try: lock.acquire(timeout=wait)
+    except Timeout: return False
+    if run.is_finished:
+        _sweep(run.folder)
+        run.checkpoint.unlink(missing_ok=True)
+    # the second round of `train` waits
+    elif not run.error or (run.record.get('passing') and not wait): return True
+    lock.release()
+    return False
+
+@patch
 def _visit(self:Study, row, seed, log, wait):
-    "Train a run unless it is finished, failed, or held by another process for longer than `wait` seconds."
+    "Train a run that is to be trained."
     run = self.run(row, seed)
     run.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run.folder/'lock')
+    if not from_first(lambda: self._take(run, lock, wait)): return
     try:
-        with FileLock(run.folder/'lock', timeout=wait):
-            if run.is_finished:
-                _sweep(run.folder)
-                run.checkpoint.unlink(missing_ok=True)
-            elif not run.error or (run.record.get('passing') and not wait):     # the second round of `train` waits
-                log(f'{row.name}, seed {seed}')
-                self._try_run(row, seed)
-    except Timeout: pass
+        log(f'{row.name}, seed {seed}')
+        self._try_run(row, seed)
+    finally: lock.release()
 
 # %% ../../nbs/study/04_ablation.ipynb #7499dd78
 @patch
@@ -315,6 +338,13 @@ def _report_failed(self:Study, todo, log):
         log(f"{row.name}, seed {seed} failed: {run.error} Delete {run.folder} to train it again.")
     if failed and len(failed) == len(todo):
         raise ReIDError(f"{self.folder}: all {len(todo)} runs failed. The first: {failed[0][2].error}")
+
+# %% ../../nbs/study/04_ablation.ipynb #601e0c1a
+@patch
+def _finish_all(self:Study, todo, log):
+    "Collect what is finished, and report what failed."
+    self._gather(log)
+    self._report_failed(todo, log)
 
 # %% ../../nbs/study/04_ablation.ipynb #f7a69dae
 @patch
@@ -331,8 +361,7 @@ def train(self:Study,
     for wait in (0, -1):
         for k, (row, seed) in enumerate(todo, 1):
             self._visit(row, seed, lambda line: log(f'{k}/{len(todo)}: {line}'), wait)
-    self._gather(log)
-    self._report_failed(todo, log)
+    from_first(lambda: self._finish_all(todo, log))
     return self
 
 # %% ../../nbs/study/04_ablation.ipynb #65961a20
@@ -341,6 +370,7 @@ def _is_mine(self:Study, record):
     "Whether a record belongs to this study: what its runs share, and the recipe but for the lines that its row changes."
     inputs, changes = record.get('inputs', {}), record.get('changes', {'unknown': 0})
     if any(inputs.get(k) != v for k, v in self.shared().items()): return False
+    if (inputs.get('gather', False), inputs.get('sync_bn', True)) != (self.gather, self.sync_bn): return False
     if not {f.name for f in fields(Recipe)} >= set(changes): return False
     try: return recipe_inputs(self.recipe.replace(**changes)) == inputs['recipe']
     except ReIDError: return False                     # settings that a recipe once took and now refuses

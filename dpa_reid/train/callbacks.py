@@ -126,7 +126,9 @@ class StopOnNaN(_Plain):
     "Ends training with a `ReIDError` at the first loss that is infinite or NaN."
     order, run_valid = TrainEvalCallback.order-1, False
     def after_batch(self):
-        if not torch.isfinite(self.loss).all(): raise ReIDError(self._message())
+        finite = torch.isfinite(self.loss).all()
+        # of several processes all stop, or none
+        if mean_of_all(finite.float()) < 1: raise ReIDError(self._message())
     def _message(self):
         "Where the run diverged, and what to try."
         parts = ', '.join(f'{k} {v.mean():.3g}' for k, v in getattr(self.loss_func, 'parts', {}).items())

@@ -14,7 +14,9 @@ from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.torch_core import default_device
 from ..core import *
+from ..processes import *
 from ..data.block import *
+from .generators import *
 from .callbacks import *
 from .recipes import *
 from .learner import *
@@ -48,7 +50,8 @@ def checkpoint(self:Run)->Path:
 # %% ../../nbs/train/10_run.ipynb #e3f5e1c1
 @patch
 def _write(self:Run, **entries):
-    "Write `run.json`, whole or not at all."
+    "Write `run.json`, whole or not at all; one of several processes does."
+    if not is_first(): return
     with atomic_path(self.folder/'run.json') as tmp: tmp.write_text(json.dumps(entries, indent=1))
 
 # %% ../../nbs/train/10_run.ipynb #fd9ee70a
@@ -81,6 +84,12 @@ def begin(self:Run,
     **machine # `threads` and `workers` as they would be now
 )->dict: # the same names: of a run that is continued, the numbers it began with; None where this very run is finished
     "Note the settings in `run.json`; raises `ReIDError` where a run of other settings is in the folder."
+    # of several processes the first does it
+    return from_first(lambda: self._begin(fresh, machine))
+
+@patch
+def _begin(self:Run, fresh, machine):
+    "As `begin`, in one process."
     if fresh: self.forget()
     self.check()
     if self.is_finished: return None
@@ -88,7 +97,8 @@ def begin(self:Run,
     began = {k: before.get(k, v) for k, v in machine.items()}
     if began != machine:
         print(f"{self.folder}: continues as it began, with {', '.join(f'{v} {k}' for k, v in began.items())}")
-    self._write(**self.settings, **began)
+    together = dict(processes=n_processes()) if n_processes() > 1 else {}
+    self._write(**self.settings, **began, **together)
     return began
 
 # %% ../../nbs/train/10_run.ipynb #10c36691
@@ -99,7 +109,7 @@ def finish(self:Run,
 ):
     "Note that the run is finished and remove its checkpoint."
     self._write(**{**self.record, **entries, 'finished': time.strftime('%Y-%m-%d %H:%M')})
-    if not keep: self.checkpoint.unlink(missing_ok=True)
+    if not keep and is_first(): self.checkpoint.unlink(missing_ok=True)
 
 # %% ../../nbs/train/10_run.ipynb #85d12ef8
 @patch
@@ -122,20 +132,27 @@ def _quiet(learn, bar):
     bars = nullcontext() if bar else learn.no_bar()
     return learn.no_logging(), bars
 
+def _together(learn, options):
+    "The context in which several processes train one network."
+    return learn.distrib_ctx(**options or {}) if n_processes() > 1 else nullcontext()
+
 # %% ../../nbs/train/10_run.ipynb #919397ff
 @patch
 def train(self:Run,
     learn, # a `Learner` from `reid_learner`, before its first epoch
     cbs=(), # callbacks of this fit
     bar:bool=False, # show bars
+    joint:dict=None, # of several processes: options of `distrib_ctx`, such as `dict(gather=True)`
     **kwargs # for `fit_recipe`
 )->int: # epochs that were done before
     "Train by the learner's recipe, from the last epoch of an interrupted run, and save the model into the folder."
     checkpoint = Checkpoint(self.checkpoint)
-    start = checkpoint.resume(learn)
-    if start: print(f'{self.folder}: continues after epoch {start} of {learn.recipe.epochs}')
+    seed_apart(self.settings.get('seed') or 0)
     quiet, bars = _quiet(learn, bar)
-    with quiet, bars: learn.fit_recipe(start_epoch=start, cbs=[checkpoint, *cbs], **kwargs)
+    with _together(learn, joint), quiet, bars:
+        start = checkpoint.resume(learn)
+        if start and is_first(): print(f'{self.folder}: continues after epoch {start} of {learn.recipe.epochs}')
+        learn.fit_recipe(start_epoch=start, cbs=[checkpoint, *cbs], **kwargs)
     learn.save_model(self.folder, seed=self.settings.get('seed'))
     return start
 

@@ -8,6 +8,7 @@ __all__ = ['join_folds', 'cross_validate']
 # %% ../../nbs/use/04_cross_validation.ipynb #7c0c225b
 import pandas as pd, torch
 from ..core import *
+from ..processes import *
 from ..data.protocol import *
 from ..data.k_fold import *
 from ..data.images import *
@@ -51,6 +52,7 @@ def cross_validate(
         fold.begin()
         print(f'\nfold {i+1} of {n}')
         results.append(train_run(fold, images, arch, attention, recipe, one_fold(protocol, i), **kwargs))
+    if not is_first(): return None                     # the first of several processes has the scores
     result = join_folds(results, protocol, run.folder.name)
     starts = [r.start for r in results]
     if None not in starts: result.start = join_folds(starts, protocol, 'untrained')

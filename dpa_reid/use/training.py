@@ -10,6 +10,7 @@ import time, timm
 from fastai.torch_core import set_seed
 from safetensors.torch import load_file
 from ..core import *
+from ..processes import *
 from ..models.head import *
 from ..models.net import *
 from ..data.manifest import *
@@ -38,10 +39,10 @@ def _run_learner(images, df, arch, attention, recipe, protocol, stages, pretrain
                         weights=weights, junk=protocol.junk, **net_options or {})
 
 # %% ../../nbs/use/01_training.ipynb #619f1ea2
-def _train(run, learn, eval_every, bar):
+def _train(run, learn, eval_every, bar, joint):
     "Train and save, with ranking lists about five times."
     pictures = RankingLists(run.folder/'rankings', every=eval_every*max(1, learn.recipe.epochs//(5*eval_every)))
-    run.train(learn, cbs=[EpochLines(), TimeLeft(), pictures], bar=bar, eval_every=eval_every)
+    run.train(learn, cbs=[EpochLines(), TimeLeft(), pictures], bar=bar, eval_every=eval_every, joint=joint)
 
 # %% ../../nbs/use/01_training.ipynb #bd75d18c
 def _data_record(images, data):
@@ -55,7 +56,8 @@ def plan_line(learn):
     r, n_iter = learn.recipe, len(learn.dls.train)
     rows, warmup = learn.dls.train_ds.items, r.iterations(n_iter)[0]
     backbone = f' (backbone {r.lr*r.body_lr:g})' if r.body_lr != 1 else ''
-    return (f"{len(rows):,} training images of {rows.pid.nunique():,} vehicles, {r.P} x {r.K} in a batch: "
+    each = f' of each of {n_processes()} processes' if n_processes() > 1 else ''
+    return (f"{len(rows):,} training images of {rows.pid.nunique():,} vehicles, {r.P} x {r.K} in a batch{each}: "
             f"{_count(r.epochs, 'epoch')} of {n_iter:,} make {r.epochs*n_iter:,} iterations; {r.optimizer}, rate "
             f"{r.lr:g}{backbone} after {warmup:,} "
             "iterations of warm-up")
@@ -103,25 +105,33 @@ def train_run(
     keep:bool=False, # keep the checkpoint of the finished run
     eval_every:int=1, # epochs between two scorings
     system=None, # a `System` in place of `attention` and `stages`, such as a rival; `arch` may then be None
-    net_options:dict=None # further options of `reid_learner` for the network, such as `dict(ibn=True)`
-)->Evaluation: # with `start`, the evaluation of the untrained backbone; None for what is fitted without gradients
+    net_options:dict=None, # further options of `reid_learner` for the network, such as `dict(ibn=True)`
+    joint:dict=None # of several processes: options of `distrib_ctx`, such as `dict(gather=True)`
+# with `start`, the evaluation of the untrained backbone, None for what is fitted without gradients; None in all
+# processes but the first, which scores
+)->Evaluation:
     "Trains, from the last epoch of an interrupted run, and not at all where it is finished; writes the model folder, scores and pictures there. Raises as what it calls."
     # long: a step of the story per line
     set_seed(seed)
     # decoded once, for training and scoring alike
-    t, data = time.time(), images.df if images.load_image else drop_unreadable(images.df)
-    learn = _run_learner(images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained,
-                         weights, seed, workers, system, net_options)
+    t, data = time.time(), images.df if images.load_image else from_first(lambda: drop_unreadable(images.df))
+    learn = first_before_others(lambda: _run_learner(
+        images, protocol.split(data).df, arch, attention, recipe, protocol, stages, pretrained, weights, seed, workers,
+        system, net_options))
     is_fitted = system is not None and system.fits
-    plan = f'{len(learn.dls.train_ds):,} training images, to which {system.title} is fitted' if is_fitted else plan_line(learn)
+    if not is_fitted: learn.dls.train.deal(process_number(), n_processes())
+    fitted = is_fitted and f'{len(learn.dls.train_ds):,} training images, to which {system.title} is fitted'
+    plan = fitted or plan_line(learn)
     print(input_line(learn.model), plan, sep='\n', flush=True)
     def scored(net, name):
         embedder = Embedder(net, load_image=images.load_image, num_workers=workers, progress=bar, verify=False)
         return embedder.evaluate(data, protocol, name=name)
-    start = None if is_fitted else _scored_start(learn, pretrained, weights, scored)
-    if run.is_finished: fit_state(learn.model, load_file(run.folder/'weights.safetensors'), str(run.folder))
-    elif is_fitted: system.fit(learn, images.load_image, run.folder)
-    else: _train(run, learn, eval_every, bar)
+    start = _scored_start(learn, pretrained, weights, scored) if is_first() and not is_fitted else None
+    done = from_first(lambda: run.is_finished)
+    if done: fit_state(learn.model, load_file(run.folder/'weights.safetensors'), str(run.folder))
+    elif not is_fitted: _train(run, learn, eval_every, bar, joint)
+    elif is_first(): system.fit(learn, images.load_image, run.folder)
+    if not is_first(): return None
     result = scored(learn.model, run.folder.name)
     result.start = start
     record = dict(recipe=recipe.to_dict(), data=_data_record(images, data), seconds=round(time.time()-t, 1))
