@@ -87,7 +87,7 @@ def _output_side(x, w, mix, taps, groups, padding):
     p = p[:, :, 0] if p.shape[2] == 1 else p.sum(2)
     return F.fold(p.reshape(B, nf*ks*ks, -1), [d + 2*padding - ks + 1 for d in hw], ks, padding=ks-1-padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #99f1d927
+# %% ../../nbs/layers/02_odconv.ipynb #5aa1927f
 def _order(w): return (0, 1, 3, 4, 2) if w.shape[1] >= w.shape[2] else (0, 2, 3, 4, 1)
 
 def _matrices(w):
@@ -129,8 +129,11 @@ class ODConv2d(nn.Module):
 # %% ../../nbs/layers/02_odconv.ipynb #cafa88b2
 def _centre(w, place, padding):
     "The centre of the kernels and of the attention (B, ks*ks): all that meets a 1 x 1 map whose result is 1 x 1."
-    i, ks = padding, w.shape[-1]
-    return w[..., i:i+1, i:i+1], None if place is None else place[:, i*ks+i, None]
+    i, ks, order = padding, w.shape[-1], _order(w)
+    # in the order in memory of a matrix, so that the gradient needs no other
+    centre = w.permute(order)[:, :, i, i]
+    w = centre if order[1] == 1 else centre.mT
+    return w[..., None, None], None if place is None else place[:, i*ks+i, None]
 
 @patch
 def _mixes(self:ODConv2d, x):
@@ -159,7 +162,7 @@ def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
         return _output_side(x, w, mix, taps, groups, padding)
     return _input_side(x, w, mix, taps, groups, stride, padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #b157a8a1
+# %% ../../nbs/layers/02_odconv.ipynb #0305f094
 @patch
 def goes_by_image(self:ODConv2d, x):
     "Whether the layer would treat the map `x` (B, ni, H, W) image by image."

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ToNarrow', 'ToWide']
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #7f8fdfe4
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #d55a0dd9
 import torch, torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 from .products import *
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #0340f626
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #b92e3a46
 def _window(H, W, ks, turn):
     "For each place of the window: its number and the part of a padded map that it sees."
     for t in range(ks*ks):
@@ -26,7 +26,7 @@ def _gather(z, place, ks, turn=False):
     for t, at in _window(*c.shape[1:3], ks, turn): torch.mul(z[at], place[:, t, None, None, None], out=c[:, :, :, t])
     return c
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #1fb12140
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #ad78d04e
 def _spread(c, place, ks, turn=False):
     "The transpose of `_gather`, without the padding: (B, H, W, ks*ks, n) and (B, ks*ks) to (B, H, W, n)."
     (B, H, W, _, n), p = c.shape, ks//2
@@ -38,22 +38,23 @@ def _weigh(c, z, ks, turn=False):
     "The sums of copies times a padded map, (B, ks*ks)."
     return torch.stack([(c[:, :, :, t]*z[at]).sum((1, 2, 3)) for t, at in _window(*c.shape[1:3], ks, turn)], 1)
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #c526642d
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #0c87a3dd
 class _Matrices:
     "Yields slices of the images with the matrix (w, t*n) in `dtype` that is theirs, and takes the gradients back."
     most = 4        # images whose matrices are made together
     def __init__(self, m, mix, dtype, n_images):
-        self.m, self.mix, self.n, self.shape = m.flatten(1), mix, n_images, (m.shape[1], -1)
-        self.md, self.dm, self.mine = self.m.to(dtype), None, None
+        self.m, self.mix, self.n, self.shape, self.dtype = m.flatten(1), mix, n_images, (m.shape[1], -1), dtype
+        self.dm, self.mine = None, None
         self.dmix = None if mix is None else torch.empty_like(mix)
     def __iter__(self):
-        made = None if self.mix is None else self.md.new_empty(self.most, self.m.shape[1])
+        one = self.m[0].to(self.dtype).view(self.shape) if self.mix is None else None
+        made = None if self.mix is None else self.m.new_empty(self.most, self.m.shape[1])
         for i in range(0, self.n, self.most):
             j = min(i + self.most, self.n)
-            if made is None: yield slice(i, j), self.md.view(self.shape)
+            if made is None: yield slice(i, j), one
             else:
-                torch.mm(self.mix[i:j].to(made.dtype), self.md, out=made[:j-i])
-                for k in range(i, j): yield slice(k, k+1), made[k-i].view(self.shape)
+                torch.mm(self.mix[i:j], self.m, out=made[:j-i])
+                for k in range(i, j): yield slice(k, k+1), made[k-i].view(self.shape).to(self.dtype)
     def give(self, s, g):
         "Take the gradient `g` (w, t*n) of the matrix of the images `s`."
         if self.mix is None:
@@ -67,7 +68,7 @@ class _Matrices:
         self.dm = weights @ g if self.dm is None else self.dm.addmm_(weights, g)
         self.dmix[of] = g @ self.m.T
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #481dfb71
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #a0c78983
 class ToNarrow(torch.autograd.Function):
     "A dynamic convolution from many channels to few: `ToNarrow.apply(x, s, t, m, mix, place, dtype)`, (B, H, W, n)."
     @staticmethod
@@ -116,7 +117,7 @@ def _scaled(x, s, t, dtype):
     x = x*s.to(x.dtype) if t is None else torch.addcmul(st, x, s.to(x.dtype))
     return x.view(-1, x.shape[-1]).to(dtype)
 
-# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #c557025f
+# %% ../../../nbs/layers/00_by_image/02_dynamic.ipynb #378cb7f5
 class ToWide(torch.autograd.Function):
     "A dynamic convolution from few channels to many: `ToWide.apply(z, m, mix, place, filt, dtype)`, (B, H, W, w)."
     @staticmethod
@@ -145,7 +146,8 @@ class ToWide(torch.autograd.Function):
         (w, taps, n), ks, ms = m.shape[1:], int(m.shape[2]**.5), _Matrices(m, mix, z.dtype, len(z))
         dplace, dz, dfilt = torch.empty_like(place), place.new_empty(*g.shape[:3], n), filt
         if filt is not None:
-            dfilt = torch.stack([(a*b).sum((0, 1), dtype=filt.dtype) for a, b in zip(g, y, strict=True)])/filt.clamp(min=1e-30)
+            gy = torch.stack([(a*b).sum((0, 1), dtype=filt.dtype) for a, b in zip(g, y, strict=True)])
+            dfilt = gy/filt.clamp(min=1e-30)
         zs, weights = z.to(place.dtype), place.to(z.dtype)
         for i, mi in ms:
             gi = g[i] if filt is None else g[i]*filt[i, None, None].to(g.dtype)
