@@ -83,6 +83,7 @@ from .use.scoring import open_model, evaluate_model
 from .use.cross_validation import cross_validate
 from .use.open_set import open_set
 from .use.embedding_files import save_embeddings, load_embeddings
+from .use.ray_embedding import embed_with_ray
 from .use.vrai_submission import *
 from .use.enrolment import Gallery
 from .use.export import export_net

@@ -10,12 +10,18 @@ from .command import *
 from .command import _check_options
 
 # %% ../../nbs/cli/09_embed.ipynb #72e9a77c
+import os
+from functools import partial
+from pathlib import Path
 from ..core import *
+from ..cluster import *
 from ..data.images import *
+from ..data.places import *
 from ..train.run import *
 from ..train.tta import known_views
 from ..use.scoring import *
 from ..use.embedding_files import *
+from ..use.ray_embedding import *
 from .models import _pooling
 
 # %% ../../nbs/cli/09_embed.ipynb #6381cb5b
@@ -27,6 +33,36 @@ def _chosen_rows(df, roles):
         raise ReIDError(f"--roles {roles}: no image is {first_few(sorted(absent))}; there are "
                         f"{first_few(sorted(set(df.split)), 5)}.")
     return df[df.split.isin(wanted)]
+
+# %% ../../nbs/cli/09_embed.ipynb #a7ca1224
+def _everywhere(path):
+    "A path that means the same in another folder; names and addresses as they are."
+    return os.path.abspath(path) if path is not None and not is_url(path) and os.path.exists(path) else path
+
+def _each(engine, threads, actors):
+    "The threads of an actor: actors share those of this machine, and have as many each on a cluster."
+    here = engine == 'ray' and not os.environ.get('RAY_ADDRESS')
+    return max(1, threads//actors) if here else threads
+
+def _embed_with_ray(model, network, data, out, test, roles, threads, readers, **how):
+    "What `dpa_embed` does with Ray."
+    if data is None:
+        raise ReIDError("no images were named. Give a manifest, Parquet or an address: --data s3://bucket/rows")
+    data, out = _everywhere(data), str(out)
+    pack = open_images(data).load_image if Path(str(data)).suffix == '.pt' else None
+    make = partial(open_model, _everywhere(model), load_image=pack, cache=None, progress=False, **network)
+    embedder = make()
+    check_no_pairing(getattr(embedder.net, 'pairing', None))
+    meta = embedder_meta(embedder) | dict(data=str(data), dataset=None)
+    done = embed_with_ray(make, data, out, meta, threads=threads, readers=readers or max(2, threads), test=test,
+                          choose=roles and partial(_chosen_rows, roles=roles), log=partial(print, flush=True), **how)
+    _print_parts(out, done, embedder.name, meta['fingerprint'])
+
+def _print_parts(out, done, name, fingerprint):
+    "What became of the images."
+    if done['left_out']: print(f"left out {done['left_out']:,} images that cannot be read; each part notes which")
+    print(f"{out}: {done['images']:,} vectors in {done['parts']:,} parts, {done['computed']:,} of them computed now, "
+          f"by {name} (fingerprint {fingerprint[:12]})")
 
 # %% ../../nbs/cli/09_embed.ipynb #b7959ca9
 @command
@@ -43,16 +79,29 @@ def dpa_embed(
     bs:int=64, # images at a time
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
     threads:int=None, # threads; by default the cores that are free
+    # plain; ray, on this machine or the cluster that RAY_ADDRESS names; or ray://HOST:PORT, the head of a cluster. With
+    # Ray --out is a folder or an address such as s3://bucket/folder, and --data may be Parquet or such an address too
+    engine:str='plain',
+    actors:int=None, # of --engine ray: processes that hold the network, 1; on this machine they share --threads
+    part:int=None, # of --engine ray: images in a file of vectors, 10000, which is what an interruption costs at most
+    gpus:float=None, # of --engine ray: GPUs of each actor, may be a fraction; 1 where the cluster has any
 ): # long: the options in the order in which they are used
     "Write the vectors of images into a file that other programs read, with the fingerprint of the network."
-    _check_options(bs=bs, size=size)
-    _check_options(0, workers=workers)
+    _check_options(bs=bs, size=size, actors=actors, part=part)
+    _check_options(0, workers=workers, gpus=gpus)
+    network = dict(attention=module and import_object(module), pool=_pooling(pool), bs=bs,
+                   tta=tta and lookup(tta, known_views, 'tta'), **({'size': size} if size else {}))
+    if is_ray(engine):
+        each = _each(engine, threads or 1, actors or 1)
+        return _embed_with_ray(model, network, data, out, test, roles, each, workers, engine=engine, gpus=gpus,
+                               actors=actors or 1, size=part or 10_000)
+    if given := [k for k, v in dict(actors=actors, part=part, gpus=gpus).items() if v is not None]:
+        raise ReIDError(f"--{given[0]} is for --engine ray: name it, or leave the option out.")
     check_embedding_file(out)
     images = open_images(data, test)
     rows = _chosen_rows(images.df, roles)
-    embedder = open_model(model, module and import_object(module), _pooling(pool), load_image=images.load_image, bs=bs,
-                          num_workers=loader_workers(workers), progress=is_interactive(),
-                          tta=tta and lookup(tta, known_views, 'tta'), **({'size': size} if size else {}))
+    embedder = open_model(model, load_image=images.load_image, num_workers=loader_workers(workers),
+                          progress=is_interactive(), **network)
     meta = embedder_meta(embedder) | dict(data=str(data), dataset=images.dataset)
     embeddings = embedder(rows)
     save_embeddings(embeddings, out, meta)

@@ -177,7 +177,7 @@ def _eval_files(emb, against, data, test, protocol, split, how, out, needs_net):
     _check_other(emb, against)
     images, embeddings = open_embedding_files(emb, against, data, test)
     rule, why = pick_protocol(protocol, images, split)
-    settings = dict(files=[file_digest(f) for f in embeddings], protocol=rule.describe(), ranking=how)
+    settings = dict(files=[embeddings_digest(f) for f in embeddings], protocol=rule.describe(), ranking=how)
     if out: _check_folder(out, settings)
     out = Path(out or _default_folder(Path(emb).with_name(f'{Path(emb).stem}-eval'), settings))
     scored = [evaluate_file(f, e, rule, **how) for f, e in embeddings.items()]
