@@ -12,6 +12,7 @@ from pathlib import Path
 import torch, torch.nn.functional as F
 from torch import nn
 from ..core import *
+from ..layers.anchor import *
 from ..layers.side import *
 from ..models.exported import *
 from ..models.exported import _entry, _quiet
@@ -124,7 +125,7 @@ def batch_errors(
     def error(n):
         images, *codes = _inputs(embedder, n)
         with side_given(net, *(codes or [None])): v = net(images)
-        return float((v - whole(images, *codes)).abs().max())
+        return max(float((a - b).abs().max()) for a, b in views_to_compare(v, whole(images, *codes)))
     return {n: error(n) for n in sizes}
 
 def _check_written(embedder, file, most=1e-3):

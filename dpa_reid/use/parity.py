@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd, torch
 from fastcore.basics import patch
 from ..core import *
+from ..layers.anchor import *
 from ..compute import *
 from ..data.datasets.base import *
 from ..data.images import *
@@ -33,8 +34,8 @@ def vector_errors(
     if a.x.shape != b.x.shape:
         raise ModelError(f"the network gives vectors {tuple(a.x.shape)} and the file {tuple(b.x.shape)}, so they are "
                          "not the same. Export it again.")
-    a, b = (p.rows(slice(None)) for p in (a, b))
-    return float((a - b).abs().max()), float((a*b).sum(1).min())
+    views = views_to_compare(*(p.rows(slice(None)) for p in (a, b)))
+    return max(float((a - b).abs().max()) for a, b in views), min(float((a*b).sum(1).min()) for a, b in views)
 
 # %% ../../nbs/use/21_parity.ipynb #a4dbd9ae
 parity_tolerances = dict(float32=dict(max_error=1e-4, min_cosine=.9999, mAP=.001),
@@ -104,7 +105,8 @@ def _verdict(self:Parity):
     "What the report says, in a sentence or several."
     within = f'within the tolerances of {self.precision}'
     if self.exceeded: return ' '.join([f'Not the same network {within}.', *self.exceeded])
-    said = [f"{k.replace('_', ' ')} {v:g}" for k, v in self.tolerances.items() if v is not None]
+    measured = {k: v for k, v in self.tolerances.items() if k != 'mAP' or self.comparison is not None}
+    said = [f"{k.replace('_', ' ')} {v:g}" for k, v in measured.items() if v is not None]
     return f"The same network {within}: {', '.join(said)}."
 
 @patch

@@ -62,8 +62,7 @@ def embedder_sample(
 # %% ../../nbs/use/09_same_network.ipynb #588a1433
 def _is_close(a, b):
     "Whether unit vectors (N, D) point where others do, with their anchor and without it."
-    pairs = (a, b), (without_anchor(a), without_anchor(b))
-    return all(a.shape == b.shape and bool((1 - (a*b).sum(1)).max() < 1e-3) for a, b in pairs)
+    return all(bool((1 - (a*b).sum(1)).max() < 1e-3) for a, b in views_to_compare(a, b))
 
 def is_same_network(
     embedder:Embedder,
