@@ -107,9 +107,18 @@ def dpa_gallery(
     print(result)
     return result
 
+def _meant(where):
+    "A filter of rows to remove; raises `ReIDError` where a value is empty, as after an unset variable of a shell."
+    found = parse_where(where)
+    for c, v in (found or {}).items():
+        if '' in v or v == (None, None):
+            raise ReIDError(f"--where {where!r}: {c} has an empty value, and that would remove rows without one, or all "
+                            "of them: name what to remove.")
+    return found
+
 def _removed(g, where, ids):
     "Removes rows and says how many."
-    n = g.remove(parse_where(where), ids and [i.strip() for i in ids.split(',')])
+    n = g.remove(_meant(where), ids and [i.strip() for i in ids.split(',')])
     return f'{g.place}: {n:,} images removed, {len(g):,} left; `dpa_gallery compact` takes them off the disk'
 
 def _compacted(g):

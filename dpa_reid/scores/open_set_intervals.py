@@ -112,7 +112,10 @@ def at_fpir(self:OpenSetScores,
     rank:int=1, # how many vehicles are looked at
     level:float=.95 # of the intervals
 )->pd.DataFrame: # a row per rate: threshold and dir with _low and _high
-    "Threshold and DIR at wanted false alarm rates, with intervals over identities; raises as `rate_intervals`."
+    "Threshold and DIR at wanted false alarm rates, with intervals; raises as `rate_intervals`, and for one stranger."
+    _check_both(self)
+    if self.n_strangers < 2:
+        raise ReIDError("There is one vehicle that is not enrolled, and an interval takes two: enroll fewer vehicles.")
     return pd.DataFrame([_at_rate(self, f, rank, level) for f in fpir]).set_index('fpir')
 
 # %% ../../nbs/scores/13_open_set_intervals.ipynb #d5785be1

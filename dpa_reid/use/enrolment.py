@@ -47,12 +47,12 @@ def _some_rows(self:Gallery, n):
     return np.concatenate([r.image_id for r, _ in parts]), np.concatenate([v for _, v in parts])
 
 def _share_found(hits, own, wanted):
-    "The share of the rows `wanted` (Q, n) that are among the hits; a query's own row does not count."
+    "The share of the rows `wanted` (Q, n) that are among the hits; neither a query's own row nor '' counts."
     shares = []
     for i in range(len(own)):
-        real = set(wanted[i]) - {own[i]}
-        shares.append(len(real & set(hits.rows.image_id[hits.query == i]))/len(real))
-    return float(np.mean(shares))
+        real = set(wanted[i]) - {own[i], ''}
+        if real: shares.append(len(real & set(hits.rows.image_id[hits.query == i]))/len(real))
+    return float(np.mean(shares)) if shares else 1.
 
 # %% ../../nbs/use/15_enrolment.ipynb #55abfef7
 @patch
@@ -77,14 +77,16 @@ def _tuned(self:Gallery, cells, wanted=.99):
 
 @patch
 def _tidy(self:Gallery, purge=False):
-    "Puts small files together, and builds the index where it is due."
+    "Puts small files together, builds the index where it is due, and with `purge` drops rows that were removed."
     with self.engine.lock():
+        purge = purge and self._about(0)['removed'] > 0
         n, index = self.engine.count(), self._about(0)['index']
         due = n >= self.index_from and (not index or purge or n >= 2*index['rows'])
         cells = int(n**.5) if due else 0
         self.engine.tend(cells, purge)
         if due: self._set_about(index=dict(rows=n, **self._tuned(cells)))
         elif index and n < self.index_from and purge: self._set_about(index=None)
+        if purge: self._set_about(removed=0)            # under the same lock: a later removal is counted anew
 
 Gallery.index_from = 50_000
 
@@ -92,8 +94,7 @@ Gallery.index_from = 50_000
 @patch
 def compact(self:Gallery):
     "Files together, index in order, removed rows off the disk (a server does that in its own time)."
-    self._tidy(purge=self._about(0)['removed'] > 0)
-    self._set_about(removed=0)
+    self._tidy(purge=True)
 
 # %% ../../nbs/use/15_enrolment.ipynb #b3d98568
 @dataclass

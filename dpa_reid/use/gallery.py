@@ -323,6 +323,8 @@ def remove(self:Gallery,
     if not where:
         raise ReIDError("remove needs `where` or `ids`. To remove a whole gallery, delete its folder or collection.")
     conditions = read_where(where)
+    if every := [c.column for c in conditions if c.values is None and c.low is None and c.high is None]:
+        raise ReIDError(f"remove: {every[0]} is a range without ends, which is every row that has one: give an end.")
     with self.engine.lock():
         self._about(0)
         n = self.engine.count(conditions)

@@ -37,16 +37,21 @@ def login_form():
                    action='/login', cls='panel', aria_label='Token')
 
 # %% ../../nbs/use/34_request_guard.ipynb #076db752
+def _address(text):
+    "The parts of an address; those of an empty one where it is none, such as `http://[`."
+    try: return urlsplit(text)
+    except ValueError: return urlsplit('')
+
 def _check_host(request, hosts):
     "Raises `Refusal` for a request under a foreign name."
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    host = _address(f"//{request.headers.get('host', '')}").hostname
     if not hosts or host in hosts: return
     raise Refusal(f"This server answers to {first_few(hosts)} only.", 421)
 
 def _check_origin(request):
     "Raises `Refusal` for a form of another site."
     origin, site = request.headers.get('origin'), request.headers.get('sec-fetch-site', 'none')
-    same = site in ('none', 'same-origin') if origin is None else urlsplit(origin).netloc == request.headers.get('host')
+    same = site in ('none', 'same-origin') if origin is None else _address(origin).netloc == request.headers.get('host')
     if not same: raise Refusal("This request comes from another site, which may not act in your name.", 403)
 
 # %% ../../nbs/use/34_request_guard.ipynb #b31ae277
@@ -86,7 +91,7 @@ def _check(self:RequestGuard, request):
     if request.method not in ('GET', 'HEAD', 'OPTIONS'): _check_origin(request)
     length = request.headers.get('content-length', '0')
     if not length.isdecimal(): raise Refusal("The length of this request is no number.")
-    if int(length) > self.most_bytes: raise self._too_much()
+    if len(length) > 18 or int(length) > self.most_bytes: raise self._too_much()
     if 'json' in request.headers.get('content-type', '') and not request.url.path.startswith('/api/'):
         raise Refusal("Pages take forms; programs send JSON to /api/.", 415)
     if self.token is None or request.url.path in _open_paths: return

@@ -107,13 +107,17 @@ def _vector(self:SearchDesk, query, side):
     "The vector (D,) of a query by one of the networks."
     return self._vectors.get((side, query), lambda: self._embed(self.query_image(query), side))
 
-def _without(answers, image_id, options):
-    "Answers without the query itself, grouped and counted anew."
-    t = answers.table[(answers.table.image_id != image_id).to_numpy()]
-    if options.group:
-        own = t[options.group].where(t[options.group] != '', t.image_id)
-        t = t[~own.duplicated().to_numpy()]
-    t = t.head(options.k)
+def _others(gallery, vector, image_id, o):
+    "The answers to an image of a gallery, without the image itself."
+    found = lambda k, where, group: gallery.search(vector, k, where or None, o.max_distance, group).table
+    t = found(min(1000, o.k + 1), o.where, o.group)
+    own = t[(t.image_id == image_id).to_numpy()]
+    t = t.drop(own.index)
+    if o.group and len(own) and (name := own[o.group].iloc[0]) != '':       # its vehicle has a next nearest image
+        more = found(2, {**(o.where or {}), o.group: [name]}, None)
+        more = more[(more.image_id != image_id).to_numpy()].head(1)
+        t = pd.concat([t, more], ignore_index=True).sort_values('distance', kind='stable')
+    t = t.head(o.k)
     return t.assign(rank=np.arange(1, len(t) + 1))
 
 # %% ../../nbs/use/32_search_desk.ipynb #679b74fb
@@ -126,13 +130,12 @@ def find(self:SearchDesk,
 )->pd.DataFrame: # rank, distance, probability (None without a calibration), and `gallery_columns`
     "The answers to a query; raises `Refusal` as `query_image`, and `ReIDError` as `Gallery.search`."
     vector = self._vector(query, side) if im is None else self._embed(crop_query(im, query.box), side)
-    o = options
-    k, group = (min(1000, 10*o.k + 1), None) if query.image_id else (o.k, o.group)
-    answers = self.galleries[side].search(vector, k, o.where or None, o.max_distance, group)
-    t = _without(answers, query.image_id, o) if query.image_id else answers.table
+    o, gallery = options, self.galleries[side]
+    if query.image_id: t = _others(gallery, vector, query.image_id, o)
+    else: t = gallery.search(vector, o.k, o.where or None, o.max_distance, o.group).table
     for r in t[list(gallery_columns)].to_dict('records'): self._rows.put((side, r['image_id']), r)
     t = t.drop(columns=['query', 'probability'], errors='ignore').reset_index(drop=True)
-    t = self.galleries[side]._with_probability(t, read_where(o.where or None))
+    t = gallery._with_probability(t, read_where(o.where or None))
     if 'probability' not in t: t.insert(2, 'probability', None)
     return t
 
