@@ -49,6 +49,7 @@ from .train.losses.cosine import *
 from .train.losses.combined import *
 from .scores.distance import nearest, ranked_neighbors, by_faiss
 from .scores.rerank import *
+from .scores.approximate import *
 from .scores.metrics import retrieval_measures, RetrievalScores, hit_at_k, plot_cmc, evaluate_retrieval
 from .scores.verification import *
 from .scores.calibration import match_probability, answer_probability

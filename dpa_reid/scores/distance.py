@@ -68,13 +68,14 @@ class _Lists:
         self.farthest = torch.zeros(n, dtype=torch.long, device=device)
 
     def add(self, i, d, j, out=None):
-        "Merge distances `d` of queries `i` to gallery `j` (slices); those marked `out` are no neighbors, but can be the farthest."
+        "Merge distances `d` of queries `i` to gallery `j` (slices or indices); what `out` marks can be the farthest alone."
+        def places(c): return c + j.start if isinstance(j, slice) else j[c]
         v, c = d.max(1)
-        self.farthest[i] = torch.where(v > self.most[i], c + j.start, self.farthest[i])
+        self.farthest[i] = torch.where(v > self.most[i], places(c), self.farthest[i])
         self.most[i] = torch.maximum(v, self.most[i])
         if out is not None: d = d.masked_fill(out, float('inf'))
         v, c = self._nearer(d, self.d2[i, -1:])
-        v, c = torch.cat([self.d2[i], v], 1), torch.cat([self.idx[i], c + j.start], 1)
+        v, c = torch.cat([self.d2[i], v], 1), torch.cat([self.idx[i], places(c)], 1)
         self.d2[i], o = v.topk(self.d2.shape[1], largest=False)
         self.idx[i] = c.gather(1, o)
 

@@ -209,7 +209,7 @@ def k_reciprocal(
     # bytes of working memory, beyond the embeddings, one copy of those in memory, and lists of N x k
     budget:int=512*2**20,
     progress:bool=None, # a progress bar over the search; None shows it from 20,000 images
-    propose=blocked, # `blocked`, or `by_faiss` where faiss is installed
+    propose=blocked, # `blocked`; `by_faiss` where faiss is installed; `by_clusters()` for approximate neighbors
     junk_name:str='camid' # what `q_junk` and `g_junk` hold, for messages
 )->KReciprocal: # final distances, block by block
     "k-reciprocal re-ranking with sparse lists: Zhong et al. 2017, equal to its published dense code; with cameras, CA-Jaccard (Chen et al. 2024). Raises `ReIDError` for what has no distance and for settings out of range."
