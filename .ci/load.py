@@ -1,10 +1,12 @@
 """The search page under load: many clients at once, the times of their requests, and the memory of the server.
 
-usage: python .ci/load.py [--clients 32] [--n 2000] [--at FOLDER]
+usage: python .ci/load.py [--clients 32] [--n 2000] [--at FOLDER] [--most-growth 64]
 
 Draws the gallery of `.ci/browser.py`, starts `dpa_serve` as a process, and sends requests from threads with a connection
 each: half of them search for a picture that the server has not seen before (by the JSON interface), the others are pages
 of answers, pictures and first pages, in random order. Prints a table of times, and the memory before, during and after.
+Fails for a request without an answer, and where the memory of the second half of the requests is on average more than
+`--most-growth` MiB above that of the quarter before: by then all that is kept (the newest pictures, rows and vectors) is there.
 """
 import argparse, http.client, io, json, random, re, signal, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
@@ -88,11 +90,18 @@ def table(t):
     return pd.DataFrame(rows, columns=columns).to_string(index=False, float_format='{:.0f}'.format)
 
 
+def growth(used):
+    "MiB by which the second half of the way is above the quarter before it, on average; the first quarter warms up."
+    a, b = len(used)//4, len(used)//2
+    return float(np.mean(used[b:]) - np.mean(used[a:b]))
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument('--clients', type=int, default=32, help='clients at once')
     ap.add_argument('--n', type=int, default=2000, help='requests')
     ap.add_argument('--at', help='folder of the drawn vehicles, to use them again')
+    ap.add_argument('--most-growth', type=float, default=64, help='MiB that the memory may grow by on the second half of the way')
     a = ap.parse_args()
     begun = time.time()
     with tempfile.TemporaryDirectory() as d: t, used = run(Path(a.at or d), a.clients, a.n)
@@ -100,7 +109,9 @@ def main():
     print(f'{len(t)} requests of {a.clients} clients, {len(wrong)} of them without an answer; {wall:.0f} s in all, start included')
     print(table(t))
     print('memory of the server at each tenth, MiB: ' + ' '.join(f'{m:.0f}' for m in used))
-    return int(len(wrong) > 0)
+    leak = growth(used)
+    print(f'growth on the second half of the way: {leak:.0f} MiB, {a.most_growth:g} are allowed')
+    return int(len(wrong) > 0 or leak > a.most_growth)
 
 
 if __name__ == '__main__': sys.exit(main())

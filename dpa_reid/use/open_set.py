@@ -54,7 +54,7 @@ class OpenSet:
     searches:OpenSetScores # of all draws
     held_out:OpenSetScores # the same, with distances counted from the threshold of the other half
     chosen:pd.Series # threshold and dir with _low and _high, from all vehicles
-    measured:pd.DataFrame # fpir and dir on vehicles that did not choose the threshold: value, low, high
+    measured:pd.DataFrame # fpir and dir on vehicles that did not choose the threshold: value, low, high; fpir has no low
     calibration:Calibration # distance to probability, of pairs of images, and as `nearest` of searches
     pairs:MatchPairs # of a query and the nearest image of a vehicle, which `nearest` was learned from
     settings:dict # fpir, enrolled, n_draws, seed, rank
@@ -78,6 +78,12 @@ def _arrays(evaluation):
     q, g = e.pair(*(s.df.iloc[at] for at in (s.query, s.gallery)))
     names = dict(zip(('q_pids', 'g_pids', 'q_junk', 'g_junk'), (*s.pids, *s.junk_codes), strict=True))
     return dict(q=q, g=g, **names, metric=evaluation.metric, junk_name=s.junk or 'camid')
+
+def _measured(held_out, rank):
+    "FPIR and DIR of thresholds of other vehicles, with intervals; of FPIR an upper bound."
+    out = held_out.rate_intervals(0., rank)
+    out.loc['fpir', 'low'] = np.nan
+    return out
 
 def _notes(evaluation, searches, fpir, n_lost):
     "What limits an open set, sentences."
@@ -109,7 +115,7 @@ def open_set(
     pairs, calibration = vehicle_pairs(distances, seed=seed), best_calibration(match_pairs(**arrays, seed=seed), seed=seed)
     calibration.nearest = best_calibration(pairs, seed=seed)
     settings = dict(fpir=fpir, enrolled=enrolled, n_draws=n_draws, seed=seed, rank=rank)
-    return OpenSet(searches, held_out, searches.at_fpir((fpir,), rank).loc[fpir], held_out.rate_intervals(0., rank),
+    return OpenSet(searches, held_out, searches.at_fpir((fpir,), rank).loc[fpir], _measured(held_out, rank),
                    calibration, pairs, settings, evaluation.name, evaluation.facts,
                    _notes(evaluation, searches, fpir, n_draws - len(draws)))
 
@@ -117,7 +123,8 @@ def open_set(
 def _rows(o):
     "Cells of the table: what, value, interval."
     m, r = o.measured, o.held_out.rates(0.)
-    spans = [(k.upper(), f'{100*m.value[k]:.1f}%', percent_span(m.low[k], m.high[k])) for k in ('fpir', 'dir')]
+    spans = [('FPIR', f'{100*m.value.fpir:.1f}%', f'at most {100*m.high.fpir:.1f}%'),
+             ('DIR', f'{100*m.value.dir:.1f}%', percent_span(m.low.dir, m.high.dir))]
     more = [(k, f'{100*r[name]:.1f}%', '') for k, name in (('precision of answers', 'precision'), ('F1', 'f1'),
                                                            ('searches refused', 'refused'))]
     return [*spans, *more]
@@ -141,7 +148,7 @@ def _draws_text(o):
 # %% ../../nbs/use/07_open_set.ipynb #f9e8f8f6
 @patch
 def __str__(self:OpenSet):
-    table = text_table([('', 'share', '95% interval'), *_rows(self)])
+    table = text_table([('', 'share', '95% interval or bound'), *_rows(self)])
     return '\n'.join([_threshold_text(self), _draws_text(self), '', table, '', _calibration_text(self), *self.notes])
 
 @patch
@@ -149,7 +156,7 @@ def __repr__(self:OpenSet): return f"OpenSet({self.name})\n{self.facts}\n{self}"
 
 @patch
 def _repr_markdown_(self:OpenSet):
-    table = md_table(pd.DataFrame(_rows(self), columns=['', 'share', '95% interval']))
+    table = md_table(pd.DataFrame(_rows(self), columns=['', 'share', '95% interval or bound']))
     return '\n\n'.join([f'**{self.name}** {self.facts}'.strip(), _threshold_text(self), _draws_text(self), table,
                         _calibration_text(self), *self.notes])
 
@@ -159,10 +166,10 @@ def plot(self:OpenSet,
     ax=None, # matplotlib axes; None makes them
     label:str='' # entry of the legend
 ):
-    "Draws FNIR against FPIR, with a cross for the threshold on vehicles that did not choose it, and returns the axes."
+    "Draws FNIR against FPIR, with the threshold on vehicles that did not choose it, and returns the axes."
     ax, m = self.searches.plot(self.settings['rank'], ax, label), self.measured
     x, y = m.loc['fpir'], 1 - m.loc['dir', ['value', 'high', 'low']].astype(float).to_numpy()
-    ax.plot([x.low, x.high], [y[0]]*2, color='k', lw=1)
+    ax.plot([x.value, x.high], [y[0]]*2, color='k', lw=1)
     ax.plot([x.value]*2, y[1:], color='k', lw=1)
     ax.axvline(self.settings['fpir'], color='.6', lw=1, ls=':')
     return ax
@@ -189,8 +196,8 @@ def threshold_record(self:OpenSet,
 )->dict: # plain data
     "The threshold with all that is known of it, as `model.json` takes it."
     c, m = self.chosen, self.measured
-    ends = {f'{k}{end}': _plain(m.loc[k, column]) for k in ('fpir', 'dir')
-            for end, column in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
+    ends = {f'{k}{end}': _plain(m.loc[k, column]) for k in ('fpir', 'dir')      # the high end of fpir is a bound
+            for end, column in (('', 'value'), ('_low', 'low'), ('_high', 'high')) if k + end != 'fpir_low'}
     distances = {f'distance{k}': _plain(c[f'threshold{k}']) for k in ('', '_low', '_high')}
     n_identities = int(pd.Series(self.searches.pids).nunique())
     return dict(**distances, metric=self.searches.metric, fpir_wanted=self.settings['fpir'], **ends,

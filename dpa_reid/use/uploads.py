@@ -32,6 +32,8 @@ def _check_pixels(im, most):
     if min(im.size) < 2: raise Refusal(f"The picture is {im.width} x {im.height} pixels, which shows nothing.", 422)
 
 # %% ../../nbs/use/29_uploads.ipynb #d04d7552
+_decoding = threading.BoundedSemaphore(2) # pictures at once
+
 def read_picture(
     data:bytes, # content of a file
     most:int=None # pixels that it may have; None for `max_pixels`
@@ -41,8 +43,9 @@ def read_picture(
     try:
         with Image.open(io.BytesIO(data), formats=upload_formats) as im:
             _check_pixels(im, most or max_pixels())
-            im.load()
-            return rgb_image(ImageOps.exif_transpose(im))
+            with _decoding:
+                im.load()
+                return rgb_image(ImageOps.exif_transpose(im))
     except Refusal: raise
     except Image.DecompressionBombError as e: raise Refusal("The picture has far too many pixels.", 413) from e
     except Image.UnidentifiedImageError as e:
