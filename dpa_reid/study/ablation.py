@@ -91,8 +91,7 @@ def start(self:Study,
 @patch(as_prop=True)
 def data(self:Study)->pd.DataFrame:
     "The manifest without images that cannot be decoded; every file is looked at once, here."
-    if '_data' not in vars(self):
-        self._data = self.df if self.load_image else from_first(lambda: drop_unreadable(self.df))
+    if '_data' not in vars(self): self._data = self.df if self.load_image else drop_unreadable(self.df)
     return self._data
 
 @patch(as_prop=True)

@@ -43,7 +43,8 @@ class JointTrainer(DistributedTrainer):
         begin_processes()
         self.synced, self.gather, self.norms, self.wrapped = sync_bn, gather, None, None
         same_graph = DistributedDataParallelKwargs(static_graph=True)
-        own = dict(cpu=not torch.cuda.is_available(), kwargs_handlers=[same_graph])
+        # the number format is `AutoCast`'s business
+        own = dict(cpu=not torch.cuda.is_available(), mixed_precision='no', kwargs_handlers=[same_graph])
         super().__init__(sync_bn=False, **{**own, **kwargs})
 
     def _wrap_dl(self, dl): return dl if isinstance(dl, PKDataLoader) else super()._wrap_dl(dl)
@@ -58,6 +59,7 @@ def join(self:JointTrainer,
 )->JointTrainer: # this callback, to be added to it
     "Deal the loaders; raises `DataError` where there are too few identities for all."
     if learn.dls.device is not None: learn.dls.to(self.accelerator.device)
+    learn.model.to(self.accelerator.device)
     if isinstance(learn.dls.train, PKDataLoader): learn.dls.train.deal(process_number(), n_processes())
     if not is_first(): learn.remove_cb(ProgressCallback)
     return self
