@@ -13,6 +13,7 @@ from .command import _check_options
 import os, socket
 from pathlib import Path
 from ..core import *
+from ..compute import *
 from ..use.scoring import *
 from ..use.gallery import *
 
@@ -81,18 +82,20 @@ def dpa_serve(
     port:int=8000, # port to listen on; 0 for any that is free
     token:str=None, # that every request must show; by default DPA_SERVE_TOKEN, or none
     max_mb:int=20, # size of an upload in MB
+    max_mpx:int=20, # millions of pixels of an upload, as many as a drone's photograph has
     threads:int=None, # threads; by default the cores that are free
 ):
     "Serve a page that searches a gallery: upload, box, answers, heat maps, judgements; and a JSON interface."
     from dpa_reid.use.search_app import search_app
-    _check_options(max_mb=max_mb)
+    _check_options(max_mb=max_mb, max_mpx=max_mpx)
     _check_options(0, port=port)
     if not gallery: raise ReIDError("no gallery was named: --gallery FOLDER. `dpa_enrol` makes one.")
     token = token or os.environ.get('DPA_SERVE_TOKEN') or None
     with _listen(host, port) as sock:
         galleries = [_open_gallery(m, p) for m, p in ((model, gallery), *_pairs_of(against))]
         folder = _folder(out, gallery)
-        app = search_app(galleries[0], galleries[1:], folder, token, max_mb*2**20, hosts=_names(host))
+        app = search_app(galleries[0], galleries[1:], folder, token, max_mb*2**20, min(max_mpx*10**6, max_pixels()),
+                         _names(host))
         _warn_open(host, token)
         shown = f'[{host}]' if ':' in host else host
         print(f"{len(galleries[0]):,} images; judgements go to {folder}\nhttp://{shown}:{sock.getsockname()[1]}/ "

@@ -82,7 +82,7 @@ def _bearer(request):
     return token.strip() if kind.lower() == 'bearer' else ''
 
 # %% ../../nbs/use/34_request_guard.ipynb #989dab8b
-_open_paths = ('/login', '/search.css', '/search.js')
+_open_paths = ('/login', '/health', '/search.css', '/search.js')
 
 @patch
 def _check(self:RequestGuard, request):

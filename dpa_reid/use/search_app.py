@@ -250,6 +250,13 @@ def _judgements_file(request):
     return _file(table.to_csv(index=False), 'judgements.csv', 'text/csv; charset=utf-8')
 
 # %% ../../nbs/use/36_search_app.ipynb #eebe79dc
+def _health(request):
+    "Whether every gallery can be read: one row of each. It needs no token, and tells nothing else."
+    for g in _desk(request).galleries:
+        g._about(0)                                                 # raises where the gallery is gone
+        next(g.engine.scan((), ['image_id'], vectors=True, size=1), None)
+    return Response('ok', media_type='text/plain')
+
 def _asset(name, kind):
     "A route that serves a file of the page."
     def serve(request):
@@ -291,6 +298,7 @@ def _crashed(request, e):
 _gets = {'/': _home, '/search': _search, '/picture': _picture, '/query': _query_picture, '/heat': _heat, '/why': _why,
          '/pairs': _pairs,
          '/scores': _scores, '/download': _download, '/judgements.csv': _judgements_file,
+         '/health': _health,
          '/search.css': _asset('search.css', 'text/css'), '/search.js': _asset('search.js', 'text/javascript')}
 _posts = {'/upload': _upload, '/judge': _judge, '/login': _login}
 # plain routes, since FastHTML would read the body first
