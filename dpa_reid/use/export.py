@@ -19,6 +19,7 @@ from ..models.exported import _entry, _quiet
 from ..train.cache import *
 from ..train.embed import *
 from ..rivals.bow_sift import FittedNet
+from .probabilities import *
 from .scoring import *
 
 # %% ../../nbs/use/20_export.ipynb #cc6b743e
@@ -56,17 +57,18 @@ def _check_exportable(embedder):
                          "`tta` to the `Embedder` of the file.")
 
 # %% ../../nbs/use/20_export.ipynb #375af878
+_of_card = ('sha256', 'threshold', 'calibration', 'trained_on', 'untrained')
+
 def _about(embedder):
     "All that an exported file says of its network, as plain data."
-    meta, net = getattr(embedder, 'meta', {}), embedder.net
+    card, net = public_card(getattr(embedder, 'meta', None) or {}), embedder.net
     side = {c: v for layer in side_layers(net)[:1] for c, v in layer.known.items()}
     config = getattr(net, 'data_config', {})
     about = dict(format=1, name=embedder.name, size=list(embedder.size), mean=list(map(float, embedder.mean)),
                  std=list(map(float, embedder.std)), interpolation=config.get('interpolation', 'bicubic'),
                  input='RGB in [0, 1], (batch, 3, height, width), float32',
                  output='unit vectors, compared by their cosine',
-                 fingerprint=net_fingerprint(net), sha256=meta.get('sha256'), threshold=meta.get('threshold'),
-                 trained_on=meta.get('trained_on'), untrained=meta.get('untrained'), side=side or None,
+                 fingerprint=net_fingerprint(net), **{k: card.get(k) for k in _of_card}, side=side or None,
                  pairing=_pairing_spec(net, embedder.name), precision='float32', versions=versions())
     return {k: v for k, v in about.items() if v is not None}
 
@@ -81,11 +83,13 @@ def _traced(embedder):
     whole, args = _Whole(embedder).eval(), _inputs(embedder, 2)
     free = tuple({0: torch.export.Dim('batch', min=1)} for _ in args)
     try:
-        with _quiet(), torch.no_grad(): return torch.export.export(whole, args, dynamic_shapes=free)
+        with _quiet(), torch.no_grad(): graph = torch.export.export(whole, args, dynamic_shapes=free)
     except Exception as e:                # a network of one's own may fail in any way
         raise ModelError(f"{embedder.name or type(embedder.net).__name__}: cannot be exported for any number of images "
                          f"({type(e).__name__}: {str(e).strip().splitlines()[0][:300]}). Its layers may look at "
                          "numbers, or at how many images they get; rewrite these, or use the model folder.") from e
+    for node in graph.graph.nodes: node.meta.pop('stack_trace', None)     # which names folders of this machine
+    return graph
 
 # %% ../../nbs/use/20_export.ipynb #34a9e5ad
 def _need_onnx():
@@ -103,6 +107,7 @@ def _write_onnx(graph, file, about):
     import onnx
     model = program.model_proto
     for value in (*model.graph.input, *model.graph.output): value.type.tensor_type.shape.dim[0].dim_param = 'batch'
+    for n in (n for f in (model.graph, *model.functions) for n in f.node): n.ClearField('metadata_props')
     onnx.helper.set_model_props(model, {k: json.dumps(v) for k, v in about.items()})
     onnx.save(model, file)
 

@@ -13,20 +13,16 @@ from huggingface_hub.utils import get_token
 from ..core import *
 from ..models.folder import *
 from ..models.folder import _weights_file
+from ..models.exported import _parsed
 from ..models.hub import *
 from ..models.hub import _endpoint, _is_reachable
 from ..train.embed import *
+from .probabilities import *
 from .scoring import *
 from .card import *
 from .card import _threshold
 
 # %% ../../nbs/use/25_hub.ipynb #417aa0c6
-def _public(meta):
-    "A description without names of training vehicles and without paths of this machine."
-    out, t = {**meta, 'identities': None}, meta.get('threshold')
-    if t: out['threshold'] = {**t, 'data': Path(str(t.get('data') or '')).name}
-    return out
-
 def _check_own_card(file, text, license, **words):
     "Raises `ModelError` for words that a card of one's own has no place for, and for a license other than its own."
     out = "Write it into this file, or move the file away to have a card written from the records of the folder."
@@ -52,6 +48,27 @@ def _readme(folder, name, meta, **about):
     text = _with_threshold(text, meta)
     return text if text.startswith('---\n') else front_matter(about['license']) + '\n' + text
 
+# %% ../../nbs/use/25_hub.ipynb #9ccf1bfb
+def _onnx_model(file):
+    "The content of an ONNX file; `ModelError` for what is none, `ReIDError` where onnx is not installed."
+    try: import onnx
+    except ImportError:
+        raise ReIDError(f"{file}: has to be looked into before it is uploaded, and onnx is not installed: "
+                        "pip install 'dpa_reid[onnx]'. Or move the file elsewhere.") from None
+    try: return onnx.load(file, load_external_data=False)
+    except Exception as e:                # a damaged file may raise anything
+        raise ModelError(f"{file}: cannot be read as an ONNX file ({type(e).__name__}). Export it again, or move it "
+                         "elsewhere.") from None
+
+def _check_public(file):
+    "Raises `ModelError` for an ONNX file that names folders of this machine."
+    model = _onnx_model(file)
+    meta = {p.key: _parsed(p.value) for p in model.metadata_props}
+    nodes = [n for graph in (model.graph, *model.functions) for n in graph.node]
+    texts = (t for n in nodes for t in (n.doc_string, *(p.value for p in n.metadata_props)))
+    if public_card(meta) == {**meta, 'identities': None} and not any('File "' in t for t in texts): return
+    raise ModelError(f"{file}: names folders of this machine, so nothing was uploaded. Export it again: `dpa_export`.")
+
 # %% ../../nbs/use/25_hub.ipynb #acfec24d
 def upload_files(
     folder, # a model folder
@@ -63,8 +80,10 @@ def upload_files(
     meta, name = read_meta(folder), read_hub_name(repo_id)
     weights = _weights_file(folder, meta)
     files = {'README.md': _readme(folder, name, meta, **about).encode(errors='backslashreplace'),
-             'model.json': json.dumps(_public(meta), indent=1).encode(), weights.name: weights}
-    return files | {f.name: f for f in sorted(folder.glob('[!.]*.onnx'))}
+             'model.json': json.dumps(public_card(meta), indent=1).encode(), weights.name: weights}
+    graphs = sorted(folder.glob('[!.]*.onnx'))
+    for f in graphs: _check_public(f)
+    return files | {f.name: f for f in graphs}
 
 # %% ../../nbs/use/25_hub.ipynb #c9d1b7ca
 def _check_private(api, name):

@@ -82,7 +82,7 @@ def _write_integers(file, out, reader, method, reduce_range):
                             reduce_range=reduce_range, calibrate_method=getattr(ort.CalibrationMethod, method))
 
 # %% ../../nbs/use/22_int8.ipynb #2938a651
-def _rename(file, source, **calibration):
+def _rename(file, source, **quantization):
     "Writes into a quantized file what its source says of itself, with its own precision and fingerprint."
     import onnx
     entries = {p.key: json.loads(p.value) for p in onnx.load(source, load_external_data=False).metadata_props}
@@ -90,7 +90,7 @@ def _rename(file, source, **calibration):
     if not any(n.op_type == 'QuantizeLinear' for n in model.graph.node):
         raise ModelError(f"{source}: has no two products in a row, so there is nothing to put into integers.")
     graph = sha256_of(model.graph.SerializeToString(deterministic=True))
-    entries |= dict(precision='int8', fingerprint=sha256_of([entries['fingerprint'], graph]), calibration=calibration,
+    entries |= dict(precision='int8', fingerprint=sha256_of([entries['fingerprint'], graph]), quantization=quantization,
                     float32_fingerprint=entries['fingerprint'])
     onnx.helper.set_model_props(model, {k: json.dumps(v) for k, v in entries.items()})
     onnx.save(model, file)
