@@ -15,6 +15,7 @@ from fastai.vision.core import TensorImage, imagenet_stats
 from fasttransform import Transform
 from ..core import *
 from ..compute import *
+from .augmix import *
 
 # %% ../../nbs/data/05_augment.ipynb #8beeb48f
 def squash(
@@ -101,6 +102,16 @@ class NormalizeInPlace(Normalize):
     "fastai's `Normalize` without the copies: the batch that comes in is changed."
     def encodes(self, x:TensorImage): return x.sub_(self.mean).div_(self.std)
 
+# %% ../../nbs/data/05_augment.ipynb #c5f1f05b
+class EraseInBatch(Transform):
+    "Random erasing of each image of a batch, for training alone, after `BatchAugMix`."
+    split_idx, order = 0, 6
+    def __init__(self,
+        p # probability
+    ): self.tfm = random_erasing(p)
+    def encodes(self, x:TensorImage):
+        return torch.stack([self.tfm(im) for im in x.as_subclass(Tensor)]).as_subclass(TensorImage)
+
 # %% ../../nbs/data/05_augment.ipynb #0486dedd
 def reid_tfms(
     size=(256, 256), # height and width in pixels, or one number for both
@@ -109,11 +120,15 @@ def reid_tfms(
     flip:float=.5, # probability of a horizontal flip
     pad:int=10, # black border before a random crop back to `size`, in pixels
     erase:float=.5, # probability of random erasing
-    stats=imagenet_stats # mean and deviation of RGB in [0, 1] to normalize with
+    stats=imagenet_stats, # mean and deviation of RGB in [0, 1] to normalize with
+    augmix_in_batch:bool=False # AugMix, and erasing after it, on the batch where the network is?
 )->tuple: # transforms of an item, of a batch
     "What happens to an image between the file and the network; for training images the augmentations too."
-    augs = image_augs(size, augmix, autoaug, flip, pad) + ([random_erasing(erase)] if erase else [])
+    late = augmix_in_batch and augmix > 0
+    augs = image_augs(size, 0. if late else augmix, autoaug, flip, pad)
+    if erase and not late: augs.append(random_erasing(erase))
     item = [TrainOnly(v2.Compose(augs))] if augs else []
-    return item, [BytesToFloat(), NormalizeInPlace.from_stats(*stats, cuda=False)]
+    batch = [BatchAugMix(augmix), EraseInBatch(erase)] if late else []
+    return item, [*batch, BytesToFloat(), NormalizeInPlace.from_stats(*stats, cuda=False)]
 
 no_augs = dict(augmix=0., autoaug=0., flip=0., pad=0, erase=0.)    # every switch off

@@ -63,6 +63,8 @@ class Recipe:
                                   "(balanced sampling)")
     # augmentation
     augmix:float = _setting(0., "probability of AugMix")
+    augmix_in_batch:bool = _setting(False, "AugMix, and erasing after it, on batches where the network trains, "
+                                           "not in the loader")
     autoaug:float = _setting(0., "probability of an AutoAugment policy (ImageNet's)")
     flip:float = _setting(0., "probability of a horizontal flip")
     pad:int = _setting(0, "pixels of padding before a random crop back to size")
@@ -463,7 +465,7 @@ def dls(self:Recipe,
     **kwargs # in place of the recipe's choices
 ):
     "`DataLoaders` with the recipe's batches and augmentations; raises `DataError` as `reid_dls` does."
-    settings = ('size', 'P', 'K', 'cams_first', 'augmix', 'autoaug', 'flip', 'pad', 'erase')
+    settings = ('size', 'P', 'K', 'cams_first', 'augmix', 'augmix_in_batch', 'autoaug', 'flip', 'pad', 'erase')
     own = {k: getattr(self, k) for k in settings}
     if arch is not None or weights is not None: own['stats'] = _stats_of(arch, weights)
     return reid_dls(df, **{**own, **kwargs})
