@@ -10,17 +10,24 @@ from .command import *
 from .command import _check_options, several
 
 # %% ../../nbs/cli/04_tables.ipynb #1c8b8a9a
+import os, tempfile
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 import matplotlib.pyplot as plt
 from ..core import *
+from ..cluster import *
+from ..compute import *
 from ..processes import *
 from ..data.images import *
+from ..data.places import *
 from ..train.recipes import *
 from ..train.run import *
 from ..study.rows import *
 from ..study.paper_tables import *
 from ..study.rival_tables import *
 from ..study.ablation import *
+from ..study.ray_study import *
 from ..study.results import *
 from ..study.probes import *
 from .data import *
@@ -64,6 +71,44 @@ def _print_tables(study, chosen, seeds, figures):
         print(f'\n{result}')
         if figures: write_figures(study, table, seeds, name)
 
+# %% ../../nbs/cli/04_tables.ipynb #d8826e50
+def _check_engine(engine, out, gpus, figures):
+    "Raises `ReIDError` for options that do not go together."
+    if is_ray(engine):
+        if n_processes() > 1: raise ReIDError("--engine ray gives out the runs itself: start it without torchrun.")
+        if not (figures and is_url(out)): return
+        raise ReIDError(f"--figures: the networks that it draws from are at {out}: copy them into a folder, and name "
+                        "it as --out.")
+    if gpus is not None: raise ReIDError("--gpus is for --engine ray: name it, or leave the option out.")
+    if is_url(out): raise ReIDError(f"--out {out}: an address is for --engine ray; give a folder.")
+
+def _absolute(path):
+    "A path that means the same on other machines; other names as they are."
+    return os.path.abspath(path) if os.path.exists(path) else path
+
+@contextmanager
+def _folder_for(out):
+    "Yields the folder of a study here and its address, None for a folder."
+    if not is_url(out): yield Path(out), None
+    else:
+        with tempfile.TemporaryDirectory() as tmp: yield Path(tmp), out
+
+# %% ../../nbs/cli/04_tables.ipynb #5033a03b
+def _train(study, rows, seeds, engine, threads, gpus, place):
+    "Train what is missing."
+    log = partial(print, flush=True)
+    if not is_ray(engine): study.train(rows, seeds, log=log)
+    else: study.train_with_ray(rows, seeds, engine, threads or default_threads(), gpus, place, log=log)
+
+def _collect(study, place):
+    "Gather what is finished."
+    if place: study.fetch_results(place)
+    study.collect()
+
+def _bring(study, place):
+    "Bring the tables to the address of a study."
+    if place: Mirror(study.folder, Place(place)).push(*(f.name for f in study.folder.iterdir() if f.name != 'lock'))
+
 # %% ../../nbs/cli/04_tables.ipynb #18172aa5
 @command
 @several
@@ -90,7 +135,11 @@ def dpa_tables(
     # or from a folder with a model folder for each architecture
     init:str='imagenet',
     workers:int=None, # loader processes; by default none on a CPU and up to 8 with a GPU
-    threads:int=None, # threads; by default the cores that are free
+    threads:int=None, # threads, of each run with --engine ray; by default the cores that are free
+    # who gives out the runs: plain, this process; ray, on this machine or the cluster that RAY_ADDRESS names; or
+    # ray://HOST:PORT, the head of a cluster. With Ray --out may be an address such as s3://bucket/folder
+    engine:str='plain',
+    gpus:float=None, # of --engine ray: GPUs of each run, may be a fraction; 1 where the cluster has any
     compile:bool=False, # compile the networks with torch.compile
     show:bool=False, # train nothing, write the tables of what is finished
     # also draw Figure 4 and Figure 6 from the first seed, and where the images have masks count the heat on vehicle and details
@@ -100,18 +149,21 @@ def dpa_tables(
 ): # long: the options in the order in which they are used
     "Rerun the paper's ablation tables: train what is missing, write each table with its uncertainty and the paper's numbers."
     _check_options(seeds=seeds)
-    _check_options(0, workers=workers)
+    _check_options(0, workers=workers, gpus=gpus)
+    _check_engine(engine, out, gpus, figures)
     given, images = dict(epochs=epochs, lr=lr, warmup=warmup, size=size, P=p, K=k), open_images(data, test)
     rec = _own_recipe(recipe, **given)
     chosen = _pick_tables(table, rec, arch, test, alike=alike, **given)
-    study = Study(out, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(init), load_image=images.load_image,
-                  protocol=pick_protocol(protocol, images)[0],
-                  checksum=from_first(images.checksum), workers=loader_workers(workers), compile=compile,
-                  gather=gather, sync_bn=not local_norms)
     rows = {r.digest(rec): r for t in chosen.values() for r in t}
-    if show: from_first(lambda: study.collect() and None)
-    else: study.train(list(rows.values()), range(seeds), log=partial(print, flush=True))
-    if not is_first(): return
-    _print_tables(study, chosen, seeds, figures)
+    with _folder_for(out) as (folder, place):
+        study = Study(folder, images.df, rec, arch or 'resnet50.tv_in1k', **_start_from(_absolute(init)),
+                      load_image=images.load_image, protocol=pick_protocol(protocol, images)[0],
+                      checksum=from_first(images.checksum), workers=loader_workers(workers), compile=compile,
+                      gather=gather, sync_bn=not local_norms)
+        if show: from_first(lambda: _collect(study, place))
+        else: _train(study, list(rows.values()), range(seeds), engine, threads, gpus, place)
+        if not is_first(): return
+        _print_tables(study, chosen, seeds, figures)
+        _bring(study, place)
     print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and "
           "_differences.png")

@@ -287,11 +287,11 @@ def _check_shared(self:Study):
 
 # %% ../../nbs/study/04_ablation.ipynb #8114cb61
 @patch
-def _try_run(self:Study, row, seed):
+def _try_run(self:Study, row, seed, cbs=()):
     "Train a run that this process holds; its record names the reason where it cannot be finished."
     self._check_shared()
     try:
-        self.train_run(row, seed)
+        self.train_run(row, seed, cbs)
         return
     except (ReIDError, torch.OutOfMemoryError) as e: failed = e
     passing, error, run = isinstance(failed, torch.OutOfMemoryError), str(failed), self.run(row, seed)

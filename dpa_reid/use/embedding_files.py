@@ -189,7 +189,7 @@ class _TempFolder:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 def _unpack_files(pa, pq, files, out):
-    "Write the vectors of Parquet files into the file `out`; returns their shape, None without any, and the other columns."
+    "Write the vectors of Parquet files into the file `out`; returns their shape, or None, and the other columns."
     shapes, tables = [], []
     for file in files:
         with pq.ParquetFile(file, pre_buffer=False, buffer_size=2**20) as parquet:

@@ -6,7 +6,7 @@
 __all__ = ['plan_parts', 'read_rows_of', 'ImageTable', 'open_table', 'PartEmbedder', 'embed_with_ray']
 
 # %% ../../nbs/use/18_ray_embedding.ipynb #d035beb5
-import json, logging, time
+import json, logging, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,9 +99,12 @@ def _with_paths(rows, root):
 # %% ../../nbs/use/18_ray_embedding.ipynb #88e93145
 def _read_csv_at(url):
     "The rows of a CSV on object storage, with addresses as paths."
-    import io
     folder, _, name = url.rpartition('/')
-    df = read_table(io.BytesIO(Place(folder).read(name)))
+    with tempfile.TemporaryDirectory() as tmp:
+        file = Path(tmp)/'rows.csv'
+        file.write_bytes(Place(folder).read(name))
+        try: df = read_table(file)
+        except DataError as e: raise DataError(str(e).replace(str(file), url)) from None
     if 'path' not in df: raise DataError(f"{url}: has no column path; it has {first_few(df.columns, 12)}.")
     return df.assign(path=[p if is_url(p) else f'{folder}/{p}' for p in df.path])
 

@@ -1,7 +1,7 @@
 """Small crops by one and by two actors, for nbs/results/ray_embedding.csv: python ray_embedding.py [images] [folder].
 
-The crops are 2,500 drawn vehicles of 64 x 64 pixels, copied under as many names as are asked for, so that each is read
-from the disk and decoded. The network is the library's own at 64 pixels, one thread for each actor. `load` is the
+The crops are 2,500 drawn vehicles of 32 x 32 pixels, copied under as many names as are asked for, so that each is read
+from the disk and decoded. The network is the library's own at 32 pixels, one thread for each actor. `load` is the
 number of processes that waited for a core on this machine before a measurement began: with two cores, more than a few
 tenths of other work make two actors look worse than they are.
 """
@@ -18,7 +18,7 @@ from dpa_reid.train.embed import Embedder
 from dpa_reid.use.embedding_files import embedder_meta
 from dpa_reid.use.ray_embedding import PartEmbedder, embed_with_ray, read_rows_of
 
-csv, size, part = Path(__file__).with_suffix('.csv'), 64, 2_500
+csv, size, part = Path(__file__).with_suffix(".csv"), 32, 2_500
 
 
 def network(): return Embedder(size=size, bs=64, progress=False, name='default')
