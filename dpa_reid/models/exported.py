@@ -6,7 +6,7 @@
 __all__ = ['ExportedNet', 'OnnxNet', 'is_exported', 'load_exported']
 
 # %% ../../nbs/models/07_exported.ipynb #915bfdb8
-import importlib, json, logging, warnings
+import importlib, io, json, logging, re, warnings, zipfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -122,6 +122,63 @@ class OnnxNet(ExportedNet):
     # a session is no data: a copy or another process opens the file again
     def __reduce__(self): return OnnxNet, (str(self._file),)
 
+# %% ../../nbs/models/07_exported.ipynb #dc0b7116
+_entries = re.compile(r'archive_(format|version)|byteorder|\.data/(version|serialization_id)|models/model\.json|'
+                      r'extra/dpa_reid\.json|data/(weights/(weight_\d+|model_weights_config\.json)|constants/(tensor_\d+|'
+                      r'model_constants_config\.json)|sample_inputs/model\.pt)')
+_targets = re.compile(r'torch\.ops\.(aten\.(?!from_file)\w+\.\w+|higher_order\.wrap_with_(autocast|set_grad_enabled))|'
+                      r'_operator\.(add|sub|mul|floordiv|truediv|mod|neg|eq|ne|lt|le|gt|ge|getitem)|torch\.sym_\w+')
+_sizes = re.compile(r"(Symbol\('[su]\d+'|[su]\d+|positive|integer|True|False|Integer|Add|Mul|Pow|FloorDiv|Mod|Max|Min|"
+                    r"[\d+*/(), <>=-])*")
+_trees = re.compile(r'(\d+|builtins\.(tuple|list|dict)|"(type|context|children_spec)"|null|[\[\]{}":, ])*')
+
+# %% ../../nbs/models/07_exported.ipynb #0637cc7e
+def _all_plain(o, key=''):
+    "Whether a description of a graph holds names, numbers, sizes and operations of tensors only."
+    if isinstance(o, dict):
+        if 'metadata' in o and 'target' in o and not _targets.fullmatch(str(o['target'])): return False
+        return all(re.fullmatch(r'[\w.]*', k, re.A) and _all_plain(v, k) for k, v in o.items())
+    if isinstance(o, list): return all(_all_plain(v, key) for v in o)
+    if key in ('as_operator', 'as_custom_obj', 'class_fqn'): return False
+    if not isinstance(o, str): return True
+    kinds = dict(expr_str=_sizes, in_spec=_trees, out_spec=_trees, name=re.compile(r'\w*', re.A))
+    return bool(kinds.get(key, re.compile(r'[\w.+:]*', re.A)).fullmatch(o))
+
+# %% ../../nbs/models/07_exported.ipynb #fc9e5104
+def _without_code(graph):
+    "The description of a graph without its conditions and notes, which PyTorch reads as code."
+    for o in (graph, *graph.get('graph_module', {}).get('module_call_graph', [])): o.pop('guards_code', None)
+    def strip(o):
+        for v in o.values() if isinstance(o, dict) else o if isinstance(o, list) else (): strip(v)
+        if isinstance(o, dict) and 'target' in o and 'metadata' in o: o['metadata'] = {}
+    strip(graph)
+    return graph
+
+# %% ../../nbs/models/07_exported.ipynb #4a87c30b
+class _NotPlainError(ValueError): "An archive holds more than tensors and a graph of them."
+
+def _check_payload(config):
+    "Raises `_NotPlainError` for tensors that are pickled, and for objects that are no tensors."
+    for entry in config['config'].values():
+        if entry['use_pickle'] is not False or not re.fullmatch(r'(weight|tensor)_\d+', entry['path_name']):
+            raise _NotPlainError('a pickle')
+
+def _plain_archive(file):
+    "The archive in a file without what PyTorch would unpickle or run; raises `_NotPlainError` for such a part."
+    out = io.BytesIO()
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(out, 'w') as new:
+        for name in old.namelist():
+            inner, data = name.partition('/')[2], old.read(name)
+            if not _entries.fullmatch(inner): raise _NotPlainError(f'an entry {inner[:50]!r}')
+            if inner.endswith('_config.json'): _check_payload(json.loads(data))
+            if inner == 'models/model.json':
+                graph = _without_code(json.loads(data))
+                if not _all_plain(graph): raise _NotPlainError('a graph of other operations')
+                data = json.dumps(graph)
+            new.writestr(f'plain/{inner}', b'' if inner.endswith('.pt') else data)
+    out.seek(0)
+    return out
+
 # %% ../../nbs/models/07_exported.ipynb #011fe799
 _entry = 'dpa_reid.json'
 
@@ -146,7 +203,10 @@ class TorchExportedNet(ExportedNet):
         if not Path(file).is_file(): raise ModelError(f"{file}: there is no such file.")
         extra = {_entry: ''}
         try:
-            with _quiet(): program = torch.export.load(file, extra_files=extra)
+            with _quiet(): program = torch.export.load(_plain_archive(file), extra_files=extra)
+        except _NotPlainError as e:
+            raise ModelError(f"{file}: holds {e}, which could run code, so it was not opened. Export the network again "
+                             "with `dpa_export`, or ask for the .onnx file.") from None
         except Exception as e:            # a damaged archive may raise anything
             raise ModelError(f"{file}: cannot be read as a file of torch.export ({type(e).__name__}). "
                              "Copy or export it again.") from None
