@@ -118,11 +118,12 @@ def _threshold(meta):
     "The threshold and its false alarms."
     t = meta.get('threshold')
     if not t: return "No threshold was measured. `dpa_open` measures one on images of your own."
+    bound = _percent(t.get('fpir_high'))
     what = 'cosine distance' if t.get('metric') == 'cosine' else f"{t.get('metric')} distance"
     enrolled = t.get('n_enrolled')
     size = f" with {enrolled:.0f} vehicles in the gallery" if isinstance(enrolled, (int, float)) else ''
     return ' '.join([f"A {what} of at most {t['distance']:.4f} is an answer. Then {_percent(t.get('fpir'))} of the "
-                     f"searches by strangers have one (95% upper bound {_percent(t.get('fpir_high'))}), measured{size}; "
+                     f"searches by strangers have one (95% upper bound {bound}), measured{size}; "
                      f"{_percent(t.get('dir'))} of the enrolled vehicles are found.", *t.get('notes', [])])
 
 # %% ../../nbs/use/24_card.ipynb #e7d08714

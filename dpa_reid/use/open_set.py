@@ -54,7 +54,7 @@ class OpenSet:
     searches:OpenSetScores # of all draws
     held_out:OpenSetScores # the same, with distances counted from the threshold of the other half
     chosen:pd.Series # threshold and dir with _low and _high, from all vehicles
-    measured:pd.DataFrame # fpir and dir on vehicles that did not choose the threshold: value, low, high; fpir has no low
+    measured:pd.DataFrame # fpir (no low) and dir on vehicles that did not choose the threshold: value, low, high
     calibration:Calibration # distance to probability, of pairs of images, and as `nearest` of searches
     pairs:MatchPairs # of a query and the nearest image of a vehicle, which `nearest` was learned from
     settings:dict # fpir, enrolled, n_draws, seed, rank
@@ -112,7 +112,8 @@ def open_set(
     draws = _draws(distances, pids, enrolled, n_draws, seed)
     searches = pool_open_sets(h for d in draws for h in d)
     held_out = pool_open_sets(test.shifted(fit.threshold(fpir)) for a, b in draws for fit, test in ((a, b), (b, a)))
-    pairs, calibration = vehicle_pairs(distances, seed=seed), best_calibration(match_pairs(**arrays, seed=seed), seed=seed)
+    pairs = vehicle_pairs(distances, seed=seed)
+    calibration = best_calibration(match_pairs(**arrays, seed=seed), seed=seed)
     calibration.nearest = best_calibration(pairs, seed=seed)
     settings = dict(fpir=fpir, enrolled=enrolled, n_draws=n_draws, seed=seed, rank=rank)
     return OpenSet(searches, held_out, searches.at_fpir((fpir,), rank).loc[fpir], _measured(held_out, rank),
@@ -137,8 +138,8 @@ def _threshold_text(o):
 def _calibration_text(o):
     c = o.calibration.nearest
     parts = [f"{m}: log score {s['log_score']:.3f} bits, Brier score {s['brier']:.3f}" for m, s in c.scores.items()]
-    return (f"Probability of an answer: {c.method} ({'; '.join(parts)}), learned with {c.images:.3g} images of a vehicle "
-            "in the gallery.")
+    return (f"Probability of an answer: {c.method} ({'; '.join(parts)}), learned with {c.images:.3g} images of a "
+            "vehicle in the gallery.")
 
 def _draws_text(o):
     s, k = o.searches, o.settings
