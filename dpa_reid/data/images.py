@@ -60,7 +60,8 @@ def _open_pack(path):
 # %% ../../nbs/data/11_images.ipynb #a6db3b54
 def open_images(
     path, # a CSV, the folder of a data set, or a pack
-    test:str=None # which of a data set's tests, such as 'small' or '800'; None for its usual one
+    test:str=None, # which of a data set's tests, such as 'small' or '800'; None for its usual one
+    labelled:bool=True # must a CSV have all four columns? False where `path` is enough, as in an enrolment
 )->Images:
     "The images that `path` names; raises `DataError` where there are none."
     if path is None:
@@ -68,8 +69,10 @@ def open_images(
                         "a data set, or a pack: --data labels.csv")
     path, option = Path(path), test_option(path, test)
     if path.suffix == '.pt': return _open_pack(path)
-    if not path.is_dir(): return Images(path, read_labels(path), test=test)
+    some = {} if labelled or path.suffix.lower() == '.json' else dict(labelled=False)
+    if not path.is_dir(): return Images(path, read_labels(path, **some), test=test)
     known = detect_dataset(path)
+    if known is None: option |= some
     return Images(path, read_dataset(path, **option), dataset=known.name if known else None, test=test)
 
 # %% ../../nbs/data/11_images.ipynb #656c9bc3

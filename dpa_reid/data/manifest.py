@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['manifest_columns', 'split_names', 'check_columns', 'check_splits', 'missing_files', 'check_unique_paths',
            'check_files', 'check_manifest', 'read_table', 'read_manifest', 'save_manifest', 'is_decodable',
-           'drop_unreadable', 'manifest_warnings', 'split_summary', 'require_columns']
+           'why_unreadable', 'drop_unreadable', 'manifest_warnings', 'split_summary', 'require_columns']
 
 # %% ../../nbs/data/01_manifest.ipynb #0e3e4731
 import csv, os, re, warnings
 import numpy as np, pandas as pd
 from pathlib import Path
+from PIL import UnidentifiedImageError
 from fastcore.parallel import parallel
 from ..core import *
 from ..compute import *
@@ -46,8 +47,10 @@ def _require_four(df, where):
     only = str(df.columns[0])
     mark = next((m for m in (';', '\t', '|') if len(df.columns) == 1 and m in only), None)
     if mark: raise DataError(f"{where}: its columns are separated by {mark!r}. Save it with commas.")
-    found = first_few(df.columns, 12)
-    raise DataError(f"{where}: has no column {first_few(absent)}; it has {found}. Add it, or give yours this name.")
+    found, todo = first_few(df.columns, 12), "Add it, or give yours this name."
+    if {str(c).lower() for c in df} & {'x', 'x1', 'xmin', 'x_min', 'left', 'bb_left', 'bbox_x'}:
+        todo += " `save_manifest(read_detections(file), 'labels.csv')` makes a manifest of a detector's or tracker's table."
+    raise DataError(f"{where}: has no column {first_few(absent)}; it has {found}. {todo}")
 
 # %% ../../nbs/data/01_manifest.ipynb #74f728b2
 def _check_filled(df, where):
@@ -137,6 +140,7 @@ def check_unique_paths(
     path = df.path.map(lambda p: os.path.normpath(str(p)))
     if path.is_unique: return df
     for column, found in _one_of_each.items():
+        if column not in df: continue
         n = df.groupby(path)[column].nunique()
         several = n.index[n > 1]
         if len(several):
@@ -189,6 +193,8 @@ def read_table(
             df = pd.read_csv(file, low_memory=False, index_col=False)
         text = _texts(file)
         for c in text: df[c] = text[c].to_numpy()
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{file}: is empty. Give it a heading, such as {_four}, and a line for each image.") from None
     except (OSError, ValueError, pd.errors.ParserWarning) as e:
         raise DataError(f"{file}: cannot be read as a CSV file ({e}). Save it as UTF-8, with commas, "
             "and with as many cells in each row as in the heading.") from e
@@ -204,16 +210,23 @@ def report_repeats(df, where):
     return df
 
 # %% ../../nbs/data/01_manifest.ipynb #f9083f66
+def _check_some(df, where):
+    "`df` where the columns that it has can be used; raises `DataError` as `check_columns`, for `path` too."
+    blank = dict(pid='', camid=0, split='gallery')
+    given = df.assign(pid=df.pid.fillna('')) if 'pid' in df else df
+    return check_columns(given.assign(**{c: v for c, v in blank.items() if c not in df}), where)[list(df.columns)]
+
 def read_manifest(
     file, # CSV file with columns `path, pid, camid, split` and any others
     root=None, # folder that paths are relative to; None for the CSV's own
     files:bool=True, # must every image file exist? False where only some rows will be used, which are checked then
-    margin:float=None # of boxes, as a share of each on every side; None for the column `margin`, or 0.05
+    margin:float=None, # of boxes, as a share of each on every side; None for the column `margin`, or 0.05
+    labelled:bool=True # must all four columns be there? False for images of which perhaps nothing but `path` is known
 )->pd.DataFrame: # the manifest, with absolute paths
     "A checked manifest; raises `DataError` for a missing file, column or value. Images are not opened: `drop_unreadable` does that."
     file = Path(file)
     if not file.is_file(): raise DataError(f"{file}: there is no such file. Give a CSV with columns {_four}.")
-    df = check_columns(read_table(file), file)
+    df = (check_columns if labelled else _check_some)(read_table(file), file)
     root = Path(file.parent if root is None else root).resolve()
     df = with_boxes(df.assign(path=[os.path.abspath(root/p) for p in df.path]), margin, file)
     check = check_files if files else check_unique_paths
@@ -241,13 +254,20 @@ def is_decodable(
     path # image file
 )->bool:
     "Whether the image at `path` decodes to its last byte, into pixels that can be read as RGB."
+    return not why_unreadable(path)
+
+def why_unreadable(
+    path # image file, perhaps with a box behind it
+)->str: # empty where it can be read
+    "Why the image at `path` cannot be decoded."
     try:
         with open_image(path) as im:
             im.draft('L', (1, 1))
             im.load()
             rgb_image(im)
-        return True
-    except DataError: return False
+        return ''
+    except DataError as e:
+        return 'it is no image' if isinstance(e.__cause__, UnidentifiedImageError) else str(e.__cause__)
 
 # %% ../../nbs/data/01_manifest.ipynb #18c2b526
 def drop_unreadable(

@@ -31,21 +31,43 @@ def detect_dataset(
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #567ee69e
 _csv = f"a CSV with {', '.join(manifest_columns)}"
 
+_pictures = '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif'
+_videos = '.mp4', '.mov', '.avi', '.mkv', '.m4v', '.webm', '.mts', '.mpg', '.mpeg'
+
+def _ends(names, endings): return [n for n in map(str, names) if n.lower().endswith(endings)]
+
+def _todo(path, content):
+    "What to give in place of a folder of unknown layout."
+    if inside := [n for n in content if n.endswith('/') and detect_dataset(path/n)]:
+        return f"{first_few(inside)} in it is known: give that"
+    if tables := _ends([*content, *(f.relative_to(path) for f in sorted(path.glob('*/*.json')))], ('.csv', '.json')):
+        return f"If {first_few(tables)} is a manifest or a COCO file, give that file, not its folder"
+    if _ends(content, _pictures): return f"Images alone say nothing of vehicles: write {_csv}, a line for each image"
+    return f"Give the data set's own folder, or {_csv}"
+
 def _refuse(path):
     "Raises `DataError` for a folder of unknown layout."
     content = list_dir(path, 'a data set')
-    inside = [n for n in content if n.endswith('/') and detect_dataset(path/n)]
-    todo = f"{first_few(inside)} in it is known: give that" if inside else f"Give the data set's own folder, or {_csv}"
+    todo = _todo(path, content)
     known = first_few(sorted(datasets, key=str.casefold), 20)
     raise DataError(f"{path}: has the layout of none of {known}, and no labels.csv; it holds {first_few(content)}. {todo}.")
 
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #6dd0179c
+def _refuse_pixels(file):
+    "Raises `DataError` for an image and for a video, which name no images."
+    if _ends([file], _pictures):
+        raise DataError(f"{file}: is an image, and a table of images is needed: {_csv}.")
+    if _ends([file], _videos):
+        raise DataError(f"{file}: is a video. `crop_video` cuts the boxes of a detector or tracker out of it; give the "
+                        "manifest of these crops (nbs/tutorials/at_work.ipynb shows it).")
+
 def read_labels(
     file, # a CSV, or a COCO file, whose name ends in .json
     skipped:list=None, # receives what a reader of boxes left out; None prints it
     **kwargs # for the reader
 )->pd.DataFrame: # manifest with absolute paths
     "Read a file that names images; raises `DataError` as `read_manifest` and `read_coco` do."
+    if Path(file).is_file(): _refuse_pixels(file)
     if Path(file).suffix.lower() == '.json': return read_coco(file, skipped=skipped, **kwargs)
     return read_manifest(file, **kwargs)
 
