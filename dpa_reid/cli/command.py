@@ -50,6 +50,21 @@ def _share_cores(n):
     return set_threads(n)
 
 # %% ../../nbs/cli/01_command.ipynb #0c161d57
+def _named(e, args):
+    "The option that names the place of an `OSError`, with its value; the place alone where none does."
+    place = str(e.filename)
+    for k, v in args.items():
+        if isinstance(v, str) and (v == place or place in map(str, Path(v).parents) or place.startswith(f'{v}/')):
+            return f"--{k.replace('_', '-')} {v}: " + ('' if v == place else f'{place} ')
+    return f'{place}: '
+
+def _os_sentence(e, args):
+    "An `OSError` of a place on the disk as a sentence."
+    why = {FileExistsError: 'is a file, and a folder is needed', NotADirectoryError: 'lies in a file, not in a folder',
+           IsADirectoryError: 'is a folder, and a file is needed', PermissionError: 'may not be used by you',
+           FileNotFoundError: 'is not there and cannot be made'}.get(type(e), f'cannot be used ({e.strerror})')
+    return f'{_named(e, args)}{why}. Name another place.'
+
 def _note(message, category, *_, **__):
     "A warning as one sentence, without a pointer into the sources."
     if issubclass(category, UserWarning): print(f'note: {" ".join(str(message).split())}', file=sys.stderr)
@@ -65,7 +80,10 @@ def _called(f, argv):
     if 'threads' in args: args['threads'] = _share_cores(args['threads'])
     with warnings.catch_warnings():
         warnings.showwarning = _note
-        result = f(**args)
+        try: result = f(**args)
+        except OSError as e:
+            if not e.filename: raise
+            raise ReIDError(_os_sentence(e, args)) from e
     return 0 if getattr(result, 'ok', True) else 1
 
 def run_command(

@@ -10,7 +10,9 @@ from .command import *
 from .command import _check_options
 
 # %% ../../nbs/cli/09_gallery.ipynb #26798cfd
+import sys
 from pathlib import Path
+import pandas as pd
 from ..core import *
 from ..data.images import *
 from ..train.run import *
@@ -30,7 +32,7 @@ def _opened(gallery, token, embedder=None):
 @command
 def dpa_enrol(
     model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
-    data:str=None, # a CSV, the folder of a data set, or a pack
+    data:str=None, # a CSV, of which the column path is enough; the folder of a data set; or a pack
     gallery:str=None, # folder of the gallery, s3://..., or the address of a Milvus server; made if absent
     size:int=None, # side of the images in pixels; by default that which the model was trained with
     bs:int=64, # images at a time, which are on the disk before the next
@@ -41,10 +43,14 @@ def dpa_enrol(
     "Add images to a gallery. Those that are there already are passed over: repeat an interrupted command."
     _check_options(bs=bs, size=size)
     _check_options(0, workers=workers)
-    images = open_images(data)
+    images = open_images(data, labelled=False)
     how = dict(bs=bs, num_workers=loader_workers(workers), progress=is_interactive()) | ({'size': size} if size else {})
     place = _opened(gallery, token, open_model(model, **how))
-    print(f'{gallery}: {place.enrol(images, bs)}; it holds {len(place):,}')
+    done = place.enrol(images, bs)
+    if done.left_out and not done.added + done.known:
+        raise DataError(f"{gallery}: nothing was enrolled; {'; '.join(done.notes)}.")
+    for note in done.notes: print(f'note: {note}.', file=sys.stderr)
+    print(f'{gallery}: {done.counts}; it holds {len(place):,}')
 
 # %% ../../nbs/cli/09_gallery.ipynb #f3efaddb
 def _query_rows(query):
@@ -54,9 +60,9 @@ def _query_rows(query):
     if not path.is_dir() and path.suffix.lower() not in ('.csv', '.pt'):
         if not path.is_file(): raise DataError(f"{query}: there is no such file.")
         return query, None
-    images = open_images(query)
-    rows = images.df[images.df.split == 'query']
-    return (rows if len(rows) else images.df), images.load_image
+    images = open_images(query, labelled=False)
+    is_query = images.df.get('split', pd.Series('', images.df.index)) == 'query'
+    return (images.df[is_query] if is_query.any() else images.df), images.load_image
 
 def _save_answers(answers, out):
     "Writes the answers to each of the files in `out`, with commas between them."
@@ -81,6 +87,7 @@ def dpa_search(
 ): # long: the options in the order in which they are used
     "Find the images of a gallery that are nearest to a picture, or to each picture of a manifest."
     _check_options(k=k, size=size)
+    _check_options(0, max_distance=max_distance)
     for f in filter(None, (out or '').split(',')): lookup(Path(f.strip()).suffix.lower(), answer_files, 'kind of file')
     rows, load_image = _query_rows(query)
     how = dict(load_image=load_image, progress=is_interactive()) | ({'size': size} if size else {})
@@ -117,9 +124,14 @@ def _meant(where):
     return found
 
 def _removed(g, where, ids):
-    "Removes rows and says how many."
+    "Removes rows and says how many; raises `ReIDError` where there are none."
+    asked = '; '.join(f'--{k} {v}' for k, v in dict(where=where, ids=ids).items() if v)
+    if not asked:
+        raise ReIDError("remove needs --where or --ids. To remove a whole gallery, delete its folder or collection.")
     n = g.remove(_meant(where), ids and [i.strip() for i in ids.split(',')])
-    return f'{g.place}: {n:,} images removed, {len(g):,} left; `dpa_gallery compact` takes them off the disk'
+    if not n: raise ReIDError(f"{g.place}: no row matches {asked}; all {len(g):,} images stay.")
+    images = '1 image' if n == 1 else f'{n:,} images'
+    return f'{g.place}: {images} removed, {len(g):,} left; `dpa_gallery compact` takes them off the disk'
 
 def _compacted(g):
     "Tidies up and says what there is."

@@ -49,7 +49,7 @@ def _require_four(df, where):
     if mark: raise DataError(f"{where}: its columns are separated by {mark!r}. Save it with commas.")
     found, todo = first_few(df.columns, 12), "Add it, or give yours this name."
     if {str(c).lower() for c in df} & {'x', 'x1', 'xmin', 'x_min', 'left', 'bb_left', 'bbox_x'}:
-        todo += " `save_manifest(read_detections(file), 'labels.csv')` makes a manifest of a detector's or tracker's table."
+        todo += " `save_manifest(read_detections(file), 'labels.csv')` makes a manifest of a detector's table."
     raise DataError(f"{where}: has no column {first_few(absent)}; it has {found}. {todo}")
 
 # %% ../../nbs/data/01_manifest.ipynb #74f728b2

@@ -38,6 +38,7 @@ class Answers:
         return self.table[self.table['query'] == range(len(self))[i]]
     def __repr__(self):
         columns = ['query', 'rank', 'distance', 'probability', 'pid', 'camid', 'time', 'track', 'path']
+        if not len(self.table): return self.note()
         shown = self.table[[c for c in columns if c in self.table]]
         shown = shown.assign(path=[p.removeprefix(os.getcwd() + os.sep) for p in shown.path])
         text = shown.to_string(index=False, max_rows=20, na_rep='', float_format='{:.4f}'.format,
@@ -51,7 +52,7 @@ def note(self:Answers)->str:
     limit = '' if np.isinf(self.max_distance) else f' within a distance of {self.max_distance:.4g}'
     empty = len(self) - self.table['query'].nunique()
     none = f'; {empty} without any' if empty else ''
-    said = f"{len(self.table)} answers to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
+    said = f"{len(self.table)} {'answer' if len(self.table) == 1 else 'answers'} to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
     return '. '.join(filter(None, [said, odds_text(self.table, self.calibration)])).removesuffix('.')
 
 @patch
