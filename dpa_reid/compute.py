@@ -120,8 +120,11 @@ def load_warning(
     "One sentence for a user whose cores are all at work already."
     busy = busy_cores() if busy is None else busy
     if busy < n_cores() - .3: return ''
+    told = os.environ.get('OMP_NUM_THREADS', '')
+    how = '' if told == '1' else '--threads' if told else '--threads, or OMP_NUM_THREADS'
+    fewer = f', or give each process fewer threads ({how})' if how else ''
     return (f"Other processes keep all {n_cores()} cores of this machine busy: expect everything to be slow. "
-            "Wait for them, or give each process fewer threads (--threads, or OMP_NUM_THREADS).")
+            f"Wait for them{fewer}.")
 
 # %% ../nbs/core/02_compute.ipynb #398225a5
 def max_pixels()->int:

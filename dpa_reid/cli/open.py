@@ -42,7 +42,7 @@ def _keep_threshold(result, model, data, nosave):
     if nosave: return print('model.json was not changed (--nosave).')
     if not (model.home/'model.json').is_file():
         return print(f"{model.name} has no model folder of its own, so the threshold is kept in open_set.json alone: "
-                     f"pass it as max_distance={result.threshold:.4f}.")
+                     f"pass it as --max-distance {result.threshold:.4f}.")
     result.save(model.home, data)
     print(f"{model.home/'model.json'}: threshold and calibration")
 

@@ -42,9 +42,12 @@ def _warn_open(host, token):
 
 # %% ../../nbs/cli/12_serve.ipynb #c1b0c27d
 def _open_gallery(model, place):
-    "A gallery with its model; raises `ReIDError` for an empty one."
-    g = Gallery(place, open_model(model, progress=False))
+    "A gallery with its model, which is loaded last; raises `ReIDError` where there is none, and for an empty one."
+    g = Gallery(place)
+    about = g._about()
     if not len(g): raise ReIDError(f"{place}: there is no image in this gallery. `dpa_enrol` fills it.")
+    g.embedder = open_model(model, progress=False)
+    g._check_about(about)
     return g
 
 def _pairs_of(text):
@@ -86,12 +89,13 @@ def dpa_serve(
     threads:int=None, # threads; by default the cores that are free
 ):
     "Serve a page that searches a gallery: upload, box, answers, heat maps, judgements; and a JSON interface."
-    from dpa_reid.use.search_app import search_app
     _check_options(max_mb=max_mb, max_mpx=max_mpx)
     _check_options(0, port=port)
     if not gallery: raise ReIDError("no gallery was named: --gallery FOLDER. `dpa_enrol` makes one.")
     token = token or os.environ.get('DPA_SERVE_TOKEN') or None
     with _listen(host, port) as sock:
+        # heavy, and of no use where there is no port
+        from dpa_reid.use.search_app import search_app
         galleries = [_open_gallery(m, p) for m, p in ((model, gallery), *_pairs_of(against))]
         folder = _folder(out, gallery)
         app = search_app(galleries[0], galleries[1:], folder, token, max_mb*2**20, min(max_mpx*10**6, max_pixels()),

@@ -53,9 +53,13 @@ def _home(model):
 def _is_file(model): return is_exported(model) and not str(model).startswith('hf-hub:')
 
 def _folder(model):
-    "The model folder that a name means."
+    "The model folder that a name means; raises `ModelError` where there is none."
     kind = str(model).partition(':')[0]
-    return pull_model(model) if kind == 'hf-hub' else default_model if kind == 'default' else model
+    if kind == 'hf-hub': return pull_model(model)
+    if kind == 'default': return default_model
+    if Path(model).exists(): return model
+    raise ModelError(f"{model}: there is no such folder. Give a model folder, as `dpa_train` and `Learner.save_model` "
+                     "write it; default, for the library's own network; timm:ARCHITECTURE; or hf-hub:OWNER/NAME.")
 
 def _check_parts(model, attention, pool):
     "Raises `ReIDError` for parts that a model has already."

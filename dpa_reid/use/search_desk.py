@@ -20,6 +20,7 @@ from .gallery_rows import *
 from .probabilities import *
 from .answers import *
 from .gallery import *
+from .enrolment import *
 from .uploads import *
 from .search_fields import *
 from .search_fields import _number, _text
@@ -275,7 +276,7 @@ enrol_fields = ('pid', 'camid', 'time', 'track', 'frame')
 def enrol(self:SearchDesk,
     data:bytes, # content of a picture file
     fields:dict # any of `enrol_fields`, and a box
-)->dict: # image_id, and whether it is new
+)->dict: # image_id, whether it is new, and a note where it is there with other labels
     "Adds a picture to the gallery; raises `Refusal` as `read_picture` and for values that do not fit."
     sides = [_number(fields, c, round) for c in 'xywh']
     if any(s is not None for s in sides) and None in sides: raise Refusal("A box needs all of x, y, w and h.", 422)
@@ -286,4 +287,6 @@ def enrol(self:SearchDesk,
     key, path = self._keep(im, 'enrolled')
     vectors = self._embed(im, 0)[None]
     n = self.gallery.add(vectors, pd.DataFrame([dict(row, path=path, image_id=key)]))
-    return dict(image_id=key, new=bool(n))
+    given = {c: v for c, v in row.items() if v is not None}
+    other = [] if n else self.gallery._other_labels(pd.DataFrame([dict(given, image_id=key)]))
+    return dict(image_id=key, new=bool(n), note=relabelled_note('GALLERY', other) if other else None)
