@@ -103,9 +103,11 @@ def dpa_embed(
     embedder = open_model(model, load_image=images.load_image, num_workers=loader_workers(workers),
                           progress=is_interactive(), **network)
     meta = embedder_meta(embedder) | dict(data=str(data), dataset=images.dataset)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)                  # before the work, which is lost without a place
+    # before the work, which is lost without a place
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
     embeddings = embedder(rows)
     save_embeddings(embeddings, out, meta)
     n, dim = embeddings.vectors.shape
+    gone = len(embeddings.left_out)
     print(f"{out}: {n:,} vectors of {dim:,} features by {embedder.name} (fingerprint {meta['fingerprint'][:12]})"
-          + (f"; {len(embeddings.left_out):,} of {len(rows):,} images cannot be decoded" if embeddings.left_out else ''))
+          + (f"; {gone:,} of {len(rows):,} images cannot be decoded" if gone else ''))

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 from ..core import *
 from ..compute import *
 from ..data.images import *
+from ..train.cache import *
 from ..train.evaluate import *
 from ..train.run import *
 from ..use.scoring import *
@@ -82,6 +83,8 @@ def dpa_open(
     rule, why = pick_protocol(protocol, images, split)
     opened = open_model(model, load_image=images.load_image, bs=bs, num_workers=loader_workers(workers),
                         progress=is_interactive())
+    # a model without a folder of its own makes none in the working folder where another one was named
+    if out and not (opened.home/'model.json').is_file(): opened.cache = EmbeddingCache(Path(out)/'cache')
     evaluation = evaluate_model(opened, images, rule, allow_seen=allow_seen)
     result = open_set(evaluation, fpir, enrolled, draws, seed, rank)
     name = _open_name(images, protocol, split, fpir, enrolled, draws, seed, rank)

@@ -52,7 +52,8 @@ def note(self:Answers)->str:
     limit = '' if np.isinf(self.max_distance) else f' within a distance of {self.max_distance:.4g}'
     empty = len(self) - self.table['query'].nunique()
     none = f'; {empty} without any' if empty else ''
-    said = f"{len(self.table)} {'answer' if len(self.table) == 1 else 'answers'} to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
+    n, answers = len(self.table), 'answer' if len(self.table) == 1 else 'answers'
+    said = f"{n} {answers} to {len(self)} {'query' if len(self) == 1 else 'queries'}{limit}{none}"
     return '. '.join(filter(None, [said, odds_text(self.table, self.calibration)])).removesuffix('.')
 
 @patch

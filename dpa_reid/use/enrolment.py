@@ -169,11 +169,10 @@ def _enrol_batch(self:Gallery, embedder, rows, done):
     rows = rows.assign(image_id=_digests(rows.path, embedder)).reset_index(drop=True)
     first, known = ~rows.image_id.duplicated(), rows.image_id.isin(self.engine.known(rows.image_id))
     new, why = rows[first & ~known], _reasons(embedder, rows.path[first & ~known])
-    good = new[why == '']
-    if len(good): added = self.add(_unchecked(embedder)(good))
-    else: added = 0
-    done.added, done.known = done.added + added, done.known + len(rows) - added - (len(new) - len(good))
-    done.left_out, done.why = done.left_out + new.path[why != ''].tolist(), done.why + why[why != ''].tolist()
+    bad = why != ''
+    added = 0 if bad.all() else self.add(_unchecked(embedder)(new[~bad]))
+    done.added, done.known = done.added + added, done.known + len(rows) - added - int(bad.sum())
+    done.left_out, done.why = done.left_out + new.path[bad].tolist(), done.why + why[bad].tolist()
     done.relabelled = done.relabelled + self._other_labels(rows[first & known])
 
 def _unchecked(embedder):
@@ -237,10 +236,11 @@ def _damaged(self:Gallery):
              for rows, v in self.engine.scan(vectors=True)]
     return pd.concat(parts) if parts else pd.DataFrame(dict(image_id=[], path=[]))
 
-def _remedy(place, bad):
-    "What to do with damaged rows."
-    return (f"remove with `dpa_gallery remove {place} --ids {','.join(bad.image_id[:50])}` and enrol again: "
-            f"{first_few(bad.path)}")
+def _verified(place, bad):
+    "Digests of damaged rows, and what to do with them."
+    if not len(bad): return dict(damaged=[])
+    remove = f"`dpa_gallery remove {place} --ids {','.join(bad.image_id[:50])}`"
+    return dict(damaged=bad.image_id.tolist(), remedy=f'{remove}, then enrol again: {first_few(bad.path)}')
 
 # %% ../../nbs/use/15_enrolment.ipynb #db9c39d5
 class GalleryInfo(dict):
@@ -268,7 +268,5 @@ def info(self:Gallery,
                         fingerprint=(about['fingerprint'] or '')[:16] or None, search=search,
                         not_indexed=max(0, n - state['indexed']) if index else None,
                         files=state['files'] or None, bytes=self._folder_bytes(), format=about['format'])
-    if not verify: return facts
-    bad = self._damaged()
-    facts |= dict(damaged=bad.image_id.tolist(), remedy=_remedy(self.place, bad) if len(bad) else None)
+    if verify: facts |= _verified(self.place, self._damaged())
     return facts

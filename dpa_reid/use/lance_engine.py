@@ -42,8 +42,8 @@ def engine_errors(
     except (ReIDError, KeyboardInterrupt, SystemExit, GeneratorExit): raise
     except BaseException as e:                          # a panic of a library in Rust is no `Exception`
         why = re.sub(r',? \S+\.rs:\d+:\d+', '', ' '.join(str(e).split()))[:300] or type(e).__name__
-        raise ReIDError(f"{place}: the gallery could not {doing} ({why}). Where one of its files is damaged or gone, put "
-                        "a copy of it back, or enrol the images again into a new gallery.") from e
+        raise ReIDError(f"{place}: the gallery could not {doing} ({why}). Where one of its files is damaged or gone, "
+                        "put a copy of it back, or enrol the images again into a new gallery.") from e
 
 # %% ../../nbs/use/11_lance_engine.ipynb #5b3a4f88
 class LanceEngine:

@@ -132,7 +132,8 @@ def _schemas():
                      camid=['integer', 'null'],
                      time=number, track=text, frame=['integer', 'null'], file='string')
     about = dict(model='string', gallery_images='integer', threshold=number)
-    return dict(Error=_object(error='string'), Answer=answer, Enrolled=_object(image_id='string', new='boolean', note=text),
+    enrolled = _object(image_id='string', new='boolean', note=text)
+    return dict(Error=_object(error='string'), Answer=answer, Enrolled=enrolled,
                 About=_object(**about, calibrated='boolean', version='string'),
                 Answers=_object(answers=dict(type='array', items={'$ref': '#/components/schemas/Answer'}), **about))
 
