@@ -188,7 +188,7 @@ def pull_model(
 # %% ../../nbs/models/09_hub.ipynb #49210cbe
 def copy_model(
     name, # as for `pull_model`
-    folder, # where to write; an existing model of another name is not replaced
+    folder, # where to write; a record and a card that are there already stay
     token=None # of the hub
 )->Path: # the folder
     "Copies a model into a folder; raises `ModelError` as `pull_model`, and where the folder holds another model."
@@ -197,6 +197,7 @@ def copy_model(
         raise ModelError(f"{folder}: holds another model, which would be lost. Give another, or remove that.")
     # the record comes last, so that a folder with a record is whole
     for f in sorted(_used, key=lambda f: f == 'model.json'):
-        if not (source/f).is_file(): continue
+        is_own = f != 'weights.safetensors' and (folder/f).exists()
+        if is_own or not (source/f).is_file(): continue
         with atomic_path(folder/f) as tmp: tmp.write_bytes((source/f).read_bytes())
     return folder
