@@ -119,8 +119,8 @@ def _meant(where):
     found = parse_where(where)
     for c, v in (found or {}).items():
         if '' in v or v == (None, None):
-            raise ReIDError(f"--where {where!r}: {c} has an empty value, which would remove rows without one, or all of "
-                            "them: name what to remove.")
+            raise ReIDError(f"--where {where!r}: {c} has an empty value, which would remove rows without one, or all "
+                            "of them: name what to remove.")
     return found
 
 def _removed(g, where, ids):
