@@ -87,7 +87,7 @@ def _output_side(x, w, mix, taps, groups, padding):
     p = p[:, :, 0] if p.shape[2] == 1 else p.sum(2)
     return F.fold(p.reshape(B, nf*ks*ks, -1), [d + 2*padding - ks + 1 for d in hw], ks, padding=ks-1-padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #7bfa2edf
+# %% ../../nbs/layers/02_odconv.ipynb #473d24c1
 def _order(w): return (0, 1, 3, 4, 2) if w.shape[1] >= w.shape[2] else (0, 2, 3, 4, 1)
 
 def _matrices(w):
@@ -162,7 +162,7 @@ def _dynamic_conv(x, w, mix, place, kernel, groups, stride, padding):
         return _output_side(x, w, mix, taps, groups, padding)
     return _input_side(x, w, mix, taps, groups, stride, padding)
 
-# %% ../../nbs/layers/02_odconv.ipynb #880f643b
+# %% ../../nbs/layers/02_odconv.ipynb #8e0c0b06
 @patch
 def goes_by_image(self:ODConv2d, x):
     "Whether the layer would treat the map `x` (B, ni, H, W) image by image."
