@@ -59,7 +59,7 @@ def _refuse_pixels(file):
         raise DataError(f"{file}: is an image, and a table of images is needed: {_csv}.")
     if _ends([file], _videos):
         raise DataError(f"{file}: is a video. `crop_video` cuts the boxes of a detector or tracker out of it; give the "
-                        "manifest of these crops (nbs/tutorials/at_work.ipynb shows it).")
+                        "manifest of these crops (nbs/data/16_crops.ipynb shows it).")
 
 def read_labels(
     file, # a CSV, or a COCO file, whose name ends in .json
