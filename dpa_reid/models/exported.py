@@ -124,8 +124,8 @@ class OnnxNet(ExportedNet):
 
 # %% ../../nbs/models/07_exported.ipynb #dc0b7116
 _entries = re.compile(r'archive_(format|version)|byteorder|\.data/(version|serialization_id)|models/model\.json|'
-                      r'extra/dpa_reid\.json|data/(weights/(weight_\d+|model_weights_config\.json)|constants/(tensor_\d+|'
-                      r'model_constants_config\.json)|sample_inputs/model\.pt)')
+                      r'extra/dpa_reid\.json|data/(weights/(weight_\d+|model_weights_config\.json)|'
+                      r'constants/(tensor_\d+|model_constants_config\.json)|sample_inputs/model\.pt)')
 _targets = re.compile(r'torch\.ops\.(aten\.(?!from_file)\w+\.\w+|higher_order\.wrap_with_(autocast|set_grad_enabled))|'
                       r'_operator\.(add|sub|mul|floordiv|truediv|mod|neg|eq|ne|lt|le|gt|ge|getitem)|torch\.sym_\w+')
 _sizes = re.compile(r"(Symbol\('[su]\d+'|[su]\d+|positive|integer|True|False|Integer|Add|Mul|Pow|FloorDiv|Mod|Max|Min|"
