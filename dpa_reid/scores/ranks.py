@@ -90,11 +90,12 @@ def _positions(labels, rows):
 # %% ../../nbs/scores/02_ranks.ipynb #b90cc1a7
 def _dist64_pairs(q, g, r, c):
     "`_dist64` of the pairs (r, c) (P,), one by one, 1 MiB at a time."
-    chunk = max(1, 2**20//(24*q.dim))
+    chunk, out = max(1, 2**20//(24*q.dim)), torch.empty(len(r), dtype=torch.float64, device=q.device)
     def dist(i, j):
         a, b = q.x[i].double(), g.x[j].double()
         return -(a*b).sum(1)/(q.n[i]*g.n[j]) if q.metric == 'cosine' else (a - b).square().sum(1)
-    return torch.cat([dist(i, j) for i, j in zip(r.split(chunk), c.split(chunk))]) if len(r) else q.n[:0]
+    for at in (slice(s, s+chunk) for s in range(0, len(r), chunk)): out[at] = dist(r[at], c[at])    # into place
+    return out
 
 def _dist64_groups(q, g, pids, rows, n, c):
     "The same for queries `rows`, sorted by their identities `pids`, and `n` gallery images each at `c`."
