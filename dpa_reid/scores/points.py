@@ -11,7 +11,7 @@ import numpy as np, pandas as pd, torch
 from torch import Tensor
 from fastcore.basics import patch
 from ..core import *
-from .disk_rows import as_rows, chosen_rows
+from ..disk_rows import as_rows, chosen_rows
 
 # %% ../../nbs/scores/00_points.ipynb #43a6a799
 class Points:

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from ..core import *
 from ..layers.anchor import *
 from .distance import *
-from .disk_rows import JoinedRows
+from ..disk_rows import JoinedRows
 from .points import junk_codes, point_pair
 from .distance import blocked, check_k, full_float32, neighbor_lists, _d2, _pairs, _side, _slices
 

@@ -30,7 +30,7 @@ from ..data import augment
 from ..data.boxes import *
 from ..data.manifest import *
 from ..data.augment import *
-from ..scores.disk_rows import DiskRows, as_rows, chosen_rows
+from ..disk_rows import DiskRows, as_rows, chosen_rows
 from .cache import *
 from .tta import *
 

@@ -15,7 +15,7 @@ from ..core import *
 from ..data.manifest import *
 from ..data.images import *
 from ..data.protocol import *
-from ..scores.disk_rows import DiskRows, chosen_rows
+from ..disk_rows import DiskRows, chosen_rows
 from ..train.embed import *
 from ..train.evaluate import *
 from .same_network import *
