@@ -144,7 +144,7 @@ class DpA(nn.Module):
             if gate is not None: y = y*gate(x)
         return y
 
-# %% ../../nbs/layers/03_dpa.ipynb #fbeacc8a
+# %% ../../nbs/layers/03_dpa.ipynb #81a603b8
 def _usual(m):
     "Whether a branch consists of the parts of its variant, unchanged and unwatched."
     if any(c._forward_hooks or c._forward_pre_hooks or c._backward_hooks for c in m.modules()): return False
@@ -156,7 +156,7 @@ def _usual(m):
 
 def _same_size(soft): return isinstance(soft, nn.Identity) or (soft.ks, soft.stride, soft.padding) == (3, 1, 1)
 
-# %% ../../nbs/layers/03_dpa.ipynb #fdb7c6e5
+# %% ../../nbs/layers/03_dpa.ipynb #1bb04b16
 @patch
 def goes_by_image(self:DpA,
     x # map (B, C, H, W)
@@ -169,7 +169,7 @@ def goes_by_image(self:DpA,
     if type(self.cpa.conv) is not (nn.Conv2d if paper else nn.Identity) or fc.weight.dtype != sum_dtype(x): return False
     return (len(fc.weight) == 1 or fc._mixes(x)) and (not paper or narrow(x))
 
-# %% ../../nbs/layers/03_dpa.ipynb #86fd0272
+# %% ../../nbs/layers/03_dpa.ipynb #f8cf2cfb
 def _space_mean(x, dtype): return x.sum((1, 2), dtype=dtype)/(x.shape[1]*x.shape[2])
 
 @patch
