@@ -1,9 +1,10 @@
 """Small crops by one and by two actors, for nbs/results/ray_embedding.csv: python ray_embedding.py [images] [folder].
 
 The crops are 2,500 drawn vehicles of 32 x 32 pixels, copied under as many names as are asked for, so that each is read
-from the disk and decoded. The network is the library's own at 32 pixels, one thread for each actor. `load` is the
-number of processes that waited for a core on this machine before a measurement began: with two cores, more than a few
-tenths of other work make two actors look worse than they are.
+from the disk and decoded. The network is the library's own at 32 pixels, one thread for each actor; one process says
+what an image costs, at 32 and at the network's usual 128 pixels. `load` is the number of processes that wanted a core
+of this machine before a measurement began: with two cores, more than a few tenths of other work make two actors look
+worse than they are.
 """
 import os, shutil, sys, tempfile, time
 from functools import partial
@@ -18,10 +19,10 @@ from dpa_reid.train.embed import Embedder
 from dpa_reid.use.embedding_files import embedder_meta
 from dpa_reid.use.ray_embedding import PartEmbedder, embed_with_ray, read_rows_of
 
-csv, size, part = Path(__file__).with_suffix(".csv"), 32, 2_500
+csv, size, part = Path(__file__).with_suffix('.csv'), 32, 2_500
 
 
-def network(): return Embedder(size=size, bs=64, progress=False, name='default')
+def network(side=size): return Embedder(size=side, bs=64, progress=False, name='default')
 
 
 def draw(folder, n):
@@ -37,30 +38,28 @@ def draw(folder, n):
     rows.to_parquet(folder/'rows.parquet')
 
 
-def timed(f, *args):
-    begun = time.perf_counter()
+def timed(f, *args, clock=time.perf_counter):
+    begun = clock()
     out = f(*args)
-    return out, time.perf_counter() - begun
+    return out, clock() - begun
 
 
-def pieces(folder):
-    "What one image and one part cost in one process with one thread: name, value, unit."
+def pieces(folder, side):
+    "What one image and one part cost in one process with one thread, in time of a core: name, value, unit."
+    clock = time.process_time                  # which other processes do not lengthen, but for caches that they empty
     torch.set_num_threads(1)
-    rows = read_rows_of(Place(folder), 'rows.parquet', 0, part)
-    paths = rows['path'].to_pylist()[:1000]
-    embedder = network()
-    _, decode = timed(lambda: [read_image(p, (size, size)) for p in paths])
-    x = embedder.batch(paths[:64])
-    with torch.no_grad():
-        embedder._embed(x)
-        _, net = timed(lambda: [embedder._embed(x) for _ in range(16)])
-    actor = PartEmbedder(network, folder/'one', embedder_meta(embedder), readers=1, threads=1)
-    _, whole = timed(actor.embed_part, 0, rows)
+    n = part*size//side
+    rows = read_rows_of(Place(folder), 'rows.parquet', 0, n)
+    paths = rows['path'].to_pylist()
+    embedder = network(side)
+    _, decode = timed(lambda: [read_image(p, (side, side)) for p in paths], clock=clock)
+    embedder(paths[:64])
+    actor = PartEmbedder(partial(network, side), folder/'one', embedder_meta(embedder), readers=1, threads=1)
+    _, whole = timed(actor.embed_part, 0, rows, clock=clock)
     n_bytes = (folder/'one'/'part-000000.parquet').stat().st_size
     features = embedder(paths[:1]).vectors.shape[1]
-    return [('decode', 1e3*decode/len(paths), 'ms an image'), ('network', 1e3*net/(16*64), 'ms an image'),
-            ('part', 1e3*whole/part, 'ms an image'), ('features', features, 'numbers'),
-            ('stored', n_bytes/part, 'bytes an image')]
+    return [('decode', 1e3*decode/n, 'ms an image'), ('part', 1e3*whole/n, 'ms an image'),
+            ('features', features, 'numbers'), ('stored', n_bytes/n, 'bytes an image')]
 
 
 def with_actors(folder, n):
@@ -86,9 +85,10 @@ if __name__ == '__main__':
     draw(folder, n)
     lines = []
     actors = [(f'{k} actors', partial(with_actors, folder, k)) for k in (1, 2)]
-    for what, f in (('1 process', partial(pieces, folder)), *actors):
+    alone = [(f'1 process, {side} pixels', partial(pieces, folder, side)) for side in (size, 128)]
+    for what, f in (*alone, *actors):
         load = os.getloadavg()[0]
-        images = n if 'actors' in what else part
+        images = n if 'actors' in what else part*size//int(what.split()[2])
         lines += [dict(what=what, images=images, name=name, value=float(f'{value:.4g}'), unit=unit, load=round(load, 2))
                   for name, value, unit in f()]
         print(pd.DataFrame(lines).to_string(), flush=True)
