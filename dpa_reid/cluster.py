@@ -71,13 +71,15 @@ def _silence(ray):
     "For the time of the block, keeps off the screen what Ray writes past Python, on descriptor 2 and from threads."
     # the thread that prints what other machines report, which no option of Ray's turns off
     worker = sys.modules.get('ray._private.worker')
-    if hasattr(worker, 'print_to_stdstream'): worker.print_to_stdstream = lambda *args, **kwargs: None
+    printer = getattr(worker, 'print_to_stdstream', None)
+    if printer: worker.print_to_stdstream = lambda *args, **kwargs: None
     screen, ours = os.dup(2), sys.stderr
     is_screen = getattr(ours, 'buffer', None) is not None and ours.fileno() == 2
     if is_screen: sys.stderr = open(screen, 'w', buffering=1, closefd=False, errors='backslashreplace')
     with tempfile.TemporaryFile() as log: os.dup2(log.fileno(), 2)
     try: yield
     finally:
+        if printer: worker.print_to_stdstream = printer
         if is_screen: sys.stderr = ours
         os.dup2(screen, 2)
         os.close(screen)
