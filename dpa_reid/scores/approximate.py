@@ -6,34 +6,31 @@
 __all__ = ['by_clusters']
 
 # %% ../../nbs/scores/14_approximate.ipynb #063d859f
-import math, torch
+import math, torch, warnings
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from fastprogress.fastprogress import progress_bar
 from ..core import *
 from .distance import _Lists, _d2, _side, _slices
 
 # %% ../../nbs/scores/14_approximate.ipynb #dd486a31
-def _closest(x, c):
-    "The nearest of the centers `c` (n, D) to each row of `x` (b, D)."
-    return torch.addmm(c.square().sum(1)/2, x, c.T, alpha=-1).argmin(1)
-
 def _centers(g, n, seed, rounds=8):
     "Centers (n, D) of clusters of prepared rows, by k-means on 16 rows for each."
     pick = torch.randperm(len(g), generator=torch.Generator().manual_seed(seed))[:16*n].to(g.device)
     x = g.rows(pick.sort().values, torch.float32)
-    c = x[torch.linspace(0, len(x)-1, n).long().to(g.device)].clone()
-    for _ in range(rounds):
-        at = _closest(x, c)
-        size = torch.bincount(at, minlength=n)
-        total = torch.zeros_like(c).index_add_(0, at, x)
-        c = torch.where(size[:, None] > 0, total/size.clamp(min=1)[:, None], c)
-    return c
+    means = KMeans(n, init='random', n_init=1, max_iter=rounds, random_state=seed)
+    with warnings.catch_warnings():
+        # images that are all alike have fewer clusters
+        warnings.simplefilter('ignore', ConvergenceWarning)
+        means.fit(x.cpu().numpy())
+    return torch.from_numpy(means.cluster_centers_).to(x)
 
-# %% ../../nbs/scores/14_approximate.ipynb #0b64f4aa
 def _nearest_centers(p, c, k, b):
     "The `k` nearest of the centers `c` to each point (N, k)."
     d = (torch.addmm(c.square().sum(1)/2, p.rows(i, torch.float32), c.T, alpha=-1) for i in _slices(len(p), b))
     return torch.cat([x.topk(k, largest=False).indices for x in d])
 
+# %% ../../nbs/scores/14_approximate.ipynb #0b64f4aa
 def _by_cluster(at, n):
     "Which rows of `at` (N, k) hold each of the clusters 0 to `n` - 1, as `n` tensors of rows in order."
     rows = torch.arange(len(at), device=at.device).repeat_interleave(at.shape[1])

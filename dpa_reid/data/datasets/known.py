@@ -16,6 +16,7 @@ from ..manifest import *
 from .base import *
 from .coco import read_coco
 from .readers import list_dir
+from .yolo import _suffixes
 
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #88e6803f
 for _module in iter_modules(package.__path__):
@@ -31,7 +32,6 @@ def detect_dataset(
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #567ee69e
 _csv = f"a CSV with {', '.join(manifest_columns)}"
 
-_pictures = '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif'
 _videos = '.mp4', '.mov', '.avi', '.mkv', '.m4v', '.webm', '.mts', '.mpg', '.mpeg'
 
 def _ends(names, endings): return [n for n in map(str, names) if n.lower().endswith(endings)]
@@ -42,7 +42,7 @@ def _todo(path, content):
         return f"{first_few(inside)} in it is known: give that"
     if tables := _ends([*content, *(f.relative_to(path) for f in sorted(path.glob('*/*.json')))], ('.csv', '.json')):
         return f"If {first_few(tables)} is a manifest or a COCO file, give that file, not its folder"
-    if _ends(content, _pictures): return f"Images alone say nothing of vehicles: write {_csv}, a line for each image"
+    if _ends(content, _suffixes): return f"Images alone say nothing of vehicles: write {_csv}, a line for each image"
     return f"Give the data set's own folder, or {_csv}"
 
 def _refuse(path):
@@ -55,7 +55,7 @@ def _refuse(path):
 # %% ../../../nbs/data/03_datasets/90_known.ipynb #6dd0179c
 def _refuse_pixels(file):
     "Raises `DataError` for an image and for a video, which name no images."
-    if _ends([file], _pictures):
+    if _ends([file], _suffixes):
         raise DataError(f"{file}: is an image, and a table of images is needed: {_csv}.")
     if _ends([file], _videos):
         raise DataError(f"{file}: is a video. `crop_video` cuts the boxes of a detector or tracker out of it; give the "
