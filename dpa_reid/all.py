@@ -12,7 +12,7 @@ from fastai.vision.all import *
 # %% ../nbs/cli/05_all.ipynb #6c503b36
 from .core import (
     ReIDError, DataError, ModelError, versions, data_checksum, atomic_path, rng_for, TensorPID, ReIDOutput)
-from .compute import fast_dtype, channels_last, set_threads, open_image
+from .compute import fast_dtype, channels_last, set_threads, keep_memory, open_image
 from .synth.dataset import synth_uav, read_mask
 from .synth.benchmarks import benchmarks, draw_benchmark
 from .data.datasets.base import *

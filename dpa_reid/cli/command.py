@@ -77,7 +77,9 @@ def _fail(f, code, sentence):
 def _called(f, argv):
     "The exit code of `f`, called with its command line; raises what goes wrong."
     args = vars(make_parser(f).parse_args(argv))
-    if 'threads' in args: args['threads'] = _share_cores(args['threads'])
+    if 'threads' in args:
+        args['threads'] = _share_cores(args['threads'])
+        keep_memory()
     with warnings.catch_warnings():
         warnings.showwarning = _note
         try: result = f(**args)

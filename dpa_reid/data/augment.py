@@ -23,7 +23,7 @@ def squash(
     size # (height, width) in pixels
 )->TensorImage: # (3, *size), uint8
     "The image at `size` by bicubic interpolation, whatever its shape was; equal to Pillow's within rounding."
-    x = v2.functional.resize(x, list(size), InterpolationMode.BICUBIC, antialias=True)
+    if x.shape[-2:] != tuple(size): x = v2.functional.resize(x, list(size), InterpolationMode.BICUBIC, antialias=True)
     return torch.from_numpy(np.ascontiguousarray(x.numpy())).as_subclass(TensorImage)
 
 def rgb_tensor(
@@ -39,7 +39,8 @@ def read_image(
 )->TensorImage: # RGB (3, *size), uint8
     "The image at `path`, squashed to `size`; raises `DataError` where it cannot be decoded."
     with open_image(path) as im:
-        im.draft('RGB', (2*size[1], 2*size[0]))
+        w, h = im.size
+        if w >= 4*size[1] and h >= 4*size[0]: im.draft('RGB', (2*size[1], 2*size[0]))
         x = rgb_tensor(im)
     return squash(x, size)
 
@@ -95,8 +96,9 @@ class TrainOnly(Transform):
 class BytesToFloat(IntToFloatTensor):
     "fastai's `IntToFloatTensor`, on a CPU in memory that NumPy provides: bytes to numbers in [0, 1]."
     def encodes(self, x:TensorImage):
-        x = x.float() if x.device.type != 'cpu' else torch.from_numpy(np.empty(x.shape, np.float32)).copy_(x)
-        return x.as_subclass(TensorImage).div_(self.div)
+        if x.device.type != 'cpu': return x.float().div_(self.div)
+        floats = torch.from_numpy(np.empty(x.shape, np.float32))
+        return torch.div(x.as_subclass(Tensor), self.div, out=floats).as_subclass(TensorImage)
 
 class NormalizeInPlace(Normalize):
     "fastai's `Normalize` without the copies: the batch that comes in is changed."
