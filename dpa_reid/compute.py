@@ -104,6 +104,8 @@ def set_threads(
     os.environ['OMP_NUM_THREADS'] = str(n)
     return n
 
+if multiprocessing.parent_process() is not None: set_threads()
+
 # %% ../nbs/core/02_compute.ipynb #c5e22e01
 _mmap_threshold, _trim_threshold = -3, -1                       # their numbers in glibc's malloc.h
 
@@ -116,14 +118,6 @@ def keep_memory():
     "Has this process keep freed blocks below 1 GiB for its next step, where the C library is glibc."
     _set_malloc(_mmap_threshold, 2**30)
     _set_malloc(_trim_threshold, -1)                            # never
-
-def _return_memory():
-    "Has freed blocks above 1 MiB go back to the system at once. glibc raises that limit to 32 MiB as it runs, and then keeps them."
-    _set_malloc(_mmap_threshold, 2**20)
-
-if multiprocessing.parent_process() is not None:
-    set_threads()
-    _return_memory()
 
 # %% ../nbs/core/02_compute.ipynb #5e4a29e5
 def load_warning(

@@ -97,6 +97,7 @@ def _train_copy(study, row, seed, place):
 def _train_task(study, row, seed, threads, place):
     "What Ray runs: one run, on this machine; returns the machine's name."
     set_threads(threads)
+    keep_memory()
     _check_machine(study, place)
     if place is None: _train_if_missing(study, row, seed)
     else: _train_copy(study, row, seed, place)

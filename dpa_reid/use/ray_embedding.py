@@ -170,6 +170,7 @@ class PartEmbedder:
         threads:int=None # that the network takes; None leaves them as they are
     ):
         if threads: set_threads(threads)
+        keep_memory()
         self.embedder, self.place, self.meta = make(), Place(out), meta
         if embedder_fingerprint(self.embedder) != meta['fingerprint']:
             raise ModelError(f"the network that an actor opened as {self.embedder.name!r} is not the one the command "
