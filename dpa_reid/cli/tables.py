@@ -63,13 +63,28 @@ def write_figures(
         study.heat_table(done, range(seeds)).round(5).to_csv(tmp, index=False)
 
 # %% ../../nbs/cli/04_tables.ipynb #ecdc94e6
+def _print_table(study, name, table, seeds, figures):
+    "Print and write a table as far as its runs are finished."
+    result = Results(study.folder).result(table)
+    result.save(study.folder, f'table_{name}')
+    print(f'\n{result}')
+    if figures: write_figures(study, table, seeds, name)
+
 def _print_tables(study, chosen, seeds, figures):
-    "Print and write the chosen tables as far as their runs are finished."
+    "As `_print_table` for each of the chosen tables; the sentences of those that cannot be written, once each."
+    problems = {}
     for name, table in chosen.items():
-        result = Results(study.folder).result(table)
-        result.save(study.folder, f'table_{name}')
-        print(f'\n{result}')
-        if figures: write_figures(study, table, seeds, name)
+        try: _print_table(study, name, table, seeds, figures)
+        except ReIDError as e: problems[str(e)] = None
+    return list(problems)
+
+# %% ../../nbs/cli/04_tables.ipynb #b73bf9e0
+def _failed_rows(study, rows, seeds):
+    "A sentence that names the rows of which a run failed, in a list; none where no run did."
+    failed = [r.name for r in rows if any(study.run(r, s).error for s in range(seeds))]
+    if not failed: return []
+    return [f"{len(failed)} of {len(rows)} rows failed, for the reasons above, and lack runs in the tables: "
+            f"{', '.join(failed)}."]
 
 # %% ../../nbs/cli/04_tables.ipynb #d8826e50
 def _check_engine(engine, out, gpus, figures):
@@ -108,6 +123,17 @@ def _collect(study, place):
 def _bring(study, place):
     "Bring the tables to the address of a study."
     if place: Mirror(study.folder, Place(place)).push(*(f.name for f in study.folder.iterdir() if f.name != 'lock'))
+
+# %% ../../nbs/cli/04_tables.ipynb #183f9635
+def _finish(study, chosen, rows, seeds, out, place, figures, show):
+    "Write the tables; then raises `ReIDError` for rows that failed and tables that cannot be written."
+    problems = _print_tables(study, chosen, seeds, figures)
+    _bring(study, place)
+    if len(problems) < len(chosen):
+        print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and "
+              "_differences.png")
+    if not show: problems += _failed_rows(study, rows, seeds)
+    if problems: raise ReIDError(' '.join(problems))
 
 # %% ../../nbs/cli/04_tables.ipynb #18172aa5
 @command
@@ -162,8 +188,4 @@ def dpa_tables(
                       gather=gather, sync_bn=not local_norms)
         if show: from_first(lambda: _collect(study, place))
         else: _train(study, list(rows.values()), range(seeds), engine, threads, gpus, place)
-        if not is_first(): return
-        _print_tables(study, chosen, seeds, figures)
-        _bring(study, place)
-    print(f"\n{out}: runs.csv, queries.csv, study.json; for each table .md, .csv, _claims.csv, _cmc.png and "
-          "_differences.png")
+        from_first(lambda: _finish(study, chosen, list(rows.values()), seeds, out, place, figures, show))

@@ -101,6 +101,14 @@ class Codebook(nn.Module):
         with autocast(self.idf.device, torch.float32):
             return F.normalize(torch.stack([self.count(d) for d in found])*self.idf, dim=1)
 
+# %% ../../nbs/rivals/02_bow_sift.ipynb #4a976a1d
+def _too_few_points(n, n_points, n_words):
+    "The error of a codebook for too few keypoints."
+    enough = f'at least {-(-n*n_words//n_points)} images like these' if n_points else 'more images'
+    return DataError(f"{n} training images have {n_points} keypoints, too few for n_words={n_words}: give {enough}; or "
+                     "larger ones, which have more keypoints (--size 512); or fewer words, in Python: "
+                     f"bow_sift(n_words={max(1, n_points//10)}).")
+
 # %% ../../nbs/rivals/02_bow_sift.ipynb #42975243
 @patch
 @torch.no_grad()
@@ -113,8 +121,7 @@ def fit(self:Codebook,
     from sklearn.cluster import MiniBatchKMeans
     n_words, every = len(self.words), torch.cat(list(found)).cpu()
     if len(every) < n_words:
-        raise DataError(f"{len(found)} training images have {len(every)} keypoints, too few for n_words={n_words}: "
-                        "give more images or fewer words.")
+        raise _too_few_points(len(found), len(every), n_words)
     rng = torch.Generator().manual_seed(self.seed)
     seen = every[torch.randperm(len(every), generator=rng)[:self.n_per_word*n_words]]
     kmeans = MiniBatchKMeans(n_words, batch_size=4096, n_init=1, random_state=self.seed).fit(seen.numpy())
