@@ -10,7 +10,7 @@ from .command import *
 from .command import _check_options
 
 # %% ../../nbs/cli/10_export.ipynb #4ee62823
-import json, tempfile
+import json, math, tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from ..core import *
@@ -45,11 +45,26 @@ def _write_report(out, report, **more):
     "Writes the report beside its file."
     with atomic_path(_report_file(out)) as tmp: tmp.write_text(json.dumps(report.to_dict() | more, indent=1))
 
+def _above(x):
+    "The smallest number of one digit that is not below a positive `x`, such as 0.002 for .0013."
+    unit = 10.**math.floor(math.log10(x))
+    return f'{math.ceil(x/unit)*unit:.2g}'
+
+def _needed(report):
+    "The tolerances that a report would need, as `--tolerance` takes them; none for vectors that are no numbers."
+    error, cosine = report.errors.max_error.max(), report.errors.min_cosine.min()
+    if not (math.isfinite(error) and math.isfinite(cosine)): return
+    if report._worst_error(): yield f'max_error={_above(error)}'
+    if report._worst_cosine(): yield f'min_cosine={1 - float(_above(1 - cosine)):.10g}'
+    if report._worst_score(): yield f"mAP={_above(abs(report.comparison.table.difference['mAP']))}"
+
 def _check_parity(out, report):
     "Raises `ModelError` where the report names a tolerance that does not hold."
     if report.ok: return
+    needed = ' '.join(_needed(report))
+    option = f"--tolerance '{needed}' would allow it; " if needed else ''
     raise ModelError(f"{out}: was not written, since it is not the network: {' '.join(report.exceeded)} "
-                     "--tolerance allows more; the model folder is always exact.")
+                     f"{option}the model folder is always exact.")
 
 # %% ../../nbs/cli/10_export.ipynb #f06026f9
 def _opened(file, out, like):
@@ -97,8 +112,10 @@ def _export(embedder, out, format, int8, images, rule, limits, speed):
 @command
 def dpa_export(
     model:str='default', # model folder; default, the library's own network; hf-hub:OWNER/NAME; or timm:ARCHITECTURE
-    out:str=None, # file to write: NAME.onnx, or NAME.pt2 for PyTorch's torch.export
-    format:str=None, # onnx or torch_export; by default that of the file's ending
+    # file to write: NAME.onnx for ONNX Runtime and others; or NAME.pt2, which torch.export of PyTorch writes. What a
+    # .pt2 may hold when it is read back here is on a list (tensors, a graph of operations); SECURITY.md has its limits
+    out:str=None,
+    format:str=None, # onnx or torch_export, which is .pt2; by default that of the file's ending
     int8:bool=False, # in integers of 8 bits: smaller and faster, another network; needs --data
     data:str=None, # a CSV, a data set's folder or a pack: the file has to score as the network does on it
     # auto, cross_camera, cross_view, no_junk, single_gallery_shot, single_query_shot, held_out or k_fold
