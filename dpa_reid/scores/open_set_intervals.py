@@ -133,6 +133,21 @@ def smallest_fpir(
     "The smallest rate that `n` vehicles without a false alarm show, by the exact binomial bound."
     return float(1 - (1-level)**(1/n))
 
+# %% ../../nbs/scores/13_open_set_intervals.ipynb #9c124536
+def _same_threshold(s, fpir):
+    "The ends of the rates that have the threshold of `fpir`, the upper one excluded."
+    strange = np.sort(s.other[~s.mated].astype(float))
+    limit = strange[int(fpir*len(strange)*(1 + 1e-9))]
+    return tuple(float(np.searchsorted(strange, limit, side)/len(strange)) for side in ('left', 'right'))
+
+def _untold(s, fpir):
+    "The sentence where rates unlike the wanted one have the same threshold; in a list."
+    low, high = _same_threshold(s, fpir)
+    if high - low <= fpir/2: return []
+    n, searches = s.n_strangers, int((~s.mated).sum())
+    return [f"{n:,} vehicles that are not enrolled, with {searches:,} searches, cannot tell wanted false alarm rates "
+            f"from {100*low:.3g}% to below {100*high:.3g}% apart: all of them give this threshold."]
+
 # %% ../../nbs/scores/13_open_set_intervals.ipynb #ab01a61c
 @patch
 def limits(self:OpenSetScores,
@@ -145,6 +160,7 @@ def limits(self:OpenSetScores,
     if fpir*searches < 1 - 1e-9:
         out.append(f"There are {searches:,} searches by vehicles that are not enrolled, too few for a false alarm rate "
                    f"of {fpir:g}: the threshold is the largest without any false alarm.")
+    out += _untold(self, fpir)
     if need is None or n < need:
         takes = "no sample is enough" if need is None else f"takes {need:,} vehicles that are not enrolled"
         out.append(f"To show a false alarm rate of at most {fpir:g} with {100*level:g}% confidence {takes}, and there "
