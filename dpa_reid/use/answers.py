@@ -22,7 +22,8 @@ from .probabilities import *
 class Answers:
     "The rows that a search found, nearest first, for one query or several."
     def __init__(self,
-        # query, rank, distance, the columns of `gallery_columns`, and `probability` where the model has a calibration
+        # query, rank, distance, the columns of `gallery_columns`; where the model has a calibration also `probability`
+        # and `probability_of`, which is vehicle or pair
         table:pd.DataFrame,
         images:list, # of each query a file, a PIL image, or None
         max_distance:float=np.inf, # what is farther was left out

@@ -273,11 +273,13 @@ def _n_vehicles(self:Gallery, conditions):
 
 @patch
 def _with_probability(self:Gallery, table, conditions):
-    "Answers with their probabilities, behind the distance; as they are without a calibration."
+    "Answers with their probabilities and what these are of, behind the distance; unchanged without a calibration."
     calibration = card_calibration(getattr(self.embedder, 'meta', None))
     if calibration is None: return table
     p = probabilities(calibration, table, lambda: self._n_vehicles(conditions))
-    table.insert(table.columns.get_loc('distance') + 1, 'probability', p)
+    at = table.columns.get_loc('distance') + 1
+    table.insert(at, 'probability', p)
+    table.insert(at + 1, 'probability_of', probability_of(table))
     return table
 
 # %% ../../nbs/use/14_gallery.ipynb #c72472b2

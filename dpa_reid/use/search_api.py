@@ -18,7 +18,8 @@ from .search_fields import *
 from .search_desk import *
 
 # %% ../../nbs/use/35_search_api.ipynb #5ebc49e8
-answer_fields = ('rank', 'distance', 'probability', 'image_id', 'pid', 'camid', 'time', 'track', 'frame', 'file')
+answer_fields = ('rank', 'distance', 'probability', 'probability_of', 'image_id', 'pid', 'camid', 'time', 'track',
+                 'frame', 'file')
 
 def _plain(v):
     "A value as JSON takes it: numbers, text, and None for what is missing."
@@ -128,8 +129,9 @@ def _object(**kinds):
 
 def _schemas():
     number, text = ['number', 'null'], ['string', 'null']
-    answer = _object(rank='integer', distance='number', probability=number, image_id='string', pid=text,
-                     camid=['integer', 'null'],
+    of = dict(type=text, description='vehicle: that it is this one of those enrolled; pair: that two images show one')
+    answer = _object(rank='integer', distance='number', probability=number, probability_of=of, image_id='string',
+                     pid=text, camid=['integer', 'null'],
                      time=number, track=text, frame=['integer', 'null'], file='string')
     about = dict(model='string', gallery_images='integer', threshold=number)
     enrolled = _object(image_id='string', new='boolean', note=text)

@@ -128,16 +128,17 @@ def find(self:SearchDesk,
     options:SearchOptions, # and how
     side:int=0, # which gallery
     im=None # the picture, where it came with the request; it is not kept
-)->pd.DataFrame: # rank, distance, probability (None without a calibration), and `gallery_columns`
+)->pd.DataFrame: # rank, distance, probability and what it is of (None without a calibration), and `gallery_columns`
     "The answers to a query; raises `Refusal` as `query_image`, and `ReIDError` as `Gallery.search`."
     vector = self._vector(query, side) if im is None else self._embed(crop_query(im, query.box), side)
     o, gallery = options, self.galleries[side]
     if query.image_id: t = _others(gallery, vector, query.image_id, o)
     else: t = gallery.search(vector, o.k, o.where or None, o.max_distance, o.group).table
     for r in t[list(gallery_columns)].to_dict('records'): self._rows.put((side, r['image_id']), r)
-    t = t.drop(columns=['query', 'probability'], errors='ignore').reset_index(drop=True)
+    t = t.drop(columns=['query', 'probability', 'probability_of'], errors='ignore').reset_index(drop=True)
     t = gallery._with_probability(t, read_where(o.where or None))
-    if 'probability' not in t: t.insert(2, 'probability', None)
+    for i, c in enumerate(('probability', 'probability_of'), 2):
+        if c not in t: t.insert(i, c, None)
     return t
 
 # %% ../../nbs/use/32_search_desk.ipynb #257cfbb6

@@ -246,8 +246,9 @@ def _dl(facts): return ft.Dl(*(e for k, v in facts.items() for e in (ft.Dt(k), f
 
 def _numbers(row):
     "Rank, distance and probability of an answer."
-    p = percent_text(row['probability'])
-    chance = [ft.Span(p, cls='chance', title='probability of a match')] if p else []
+    p, of = percent_text(row['probability']), row.get('probability_of')
+    meaning = {'pair': 'that both images show one vehicle', 'vehicle': 'that it is this vehicle, among those enrolled'}
+    chance = [ft.Span(p, cls='chance', title=f"probability {meaning.get(of, 'of a match')}")] if p else []
     return ft.P(ft.B(str(row['rank'])), ft.Span(f"{row['distance']:.4f}", cls='distance', title='distance'), *chance,
                 cls='numbers')
 
