@@ -21,6 +21,7 @@ from ..train.evaluate import *
 from ..train.run import *
 from ..use.scoring import *
 from ..use.open_set import *
+from ..use.open_set import _threshold_numbers
 from .data import *
 from .models import _folder_name
 
@@ -43,7 +44,7 @@ def _keep_threshold(result, model, data, nosave):
     if nosave: return print('model.json was not changed (--nosave).')
     if not (model.home/'model.json').is_file():
         return print(f"{model.name} has no model folder of its own, so the threshold is kept in open_set.json alone: "
-                     f"pass it as --max-distance {result.threshold:.4f}.")
+                     f"pass it as --max-distance {_threshold_numbers(result)[0]}.")
     result.save(model.home, data)
     print(f"{model.home/'model.json'}: threshold and calibration")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np, pandas as pd, torch
 from ..core import *
 from .points import pair_labels, point_pair
-from .distance import full_float32
+from .distance import distance_texts, full_float32
 from .ranks import block_sizes, propose32, rows32
 from .metrics import given_blocks
 
@@ -80,8 +80,9 @@ class Verification:
         return dict(rates=rates, n_right=self.n_right, n_wrong=self.n_wrong, metric=self.metric, notes=self.notes)
     def _repr_markdown_(self):
         side = 'above' if self.metric == 'cosine' else 'below'
-        rows = [f'| {f:g} | {100*r.tpr:.2f}% | {r.threshold:.4f} |' if r.tpr == r.tpr else f'| {f:g} | | |'
-                for f, r in self.table.iterrows()]
+        texts = distance_texts(self.table.threshold)
+        rows = [f'| {f:g} | {100*r.tpr:.2f}% | {t} |' if r.tpr == r.tpr else f'| {f:g} | | |'
+                for (f, r), t in zip(self.table.iterrows(), texts, strict=True)]
         head = [f'| FPR | TPR | passes {side} |', '|---|---|---|']
         return '\n\n'.join(['\n'.join([*head, *rows]),
                             f'{self.n_right:,} right and {self.n_wrong:,} wrong pairs.', *self.notes])

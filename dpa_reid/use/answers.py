@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from fastcore.basics import patch
 from ..core import *
 from ..compute import *
+from ..scores.distance import distance_texts
 from ..insight.report import _img, _section
 from ..insight.report import _page as _report_page
 from .gallery_rows import *
@@ -42,6 +43,7 @@ class Answers:
         if not len(self.table): return self.note()
         shown = self.table[[c for c in columns if c in self.table]]
         shown = shown.assign(path=[p.removeprefix(os.getcwd() + os.sep) for p in shown.path])
+        shown['distance'] = distance_texts(shown.distance)
         text = shown.to_string(index=False, max_rows=20, na_rep='', float_format='{:.4f}'.format,
                                formatters=dict(probability=percent_text))
         return f"{self.note()}\n{text}"
@@ -90,12 +92,12 @@ def _tile(image, text, color, size):
     img = _img(thumbnail(image, size), text.replace('\n', ', ')).replace('<img ', '<img style="margin:0;width:100%" ')
     return _figure.format(size=size, color=color, img=img, text=html.escape(text).replace('\n', '<br>'))
 
-def _caption(r):
-    "What is known of an answer, in a few lines."
+def _caption(r, distance):
+    "What is known of an answer, its distance as a text, in a few lines."
     facts = dict(camera=r.camid, time=r.time, track=r.track)
     known = [f"{k} {f'{v:g}' if k == 'time' else v}" for k, v in facts.items() if not pd.isna(v) and v != '']
     chance = percent_text(getattr(r, 'probability', None))
-    return '\n'.join([f'{r.rank}. {r.distance:.4f}{chance and f", {chance}"}', *filter(None, [r.pid]), *known])
+    return '\n'.join([f'{r.rank}. {distance}{chance and f", {chance}"}', *filter(None, [r.pid]), *known])
 
 def _color(r, label):
     "Green for the identity of the query and red for another, where both are known."
@@ -109,7 +111,8 @@ def strip(self:Answers, i:int, size:int=112)->str: # HTML
     known, rest = '' if self.labels[i] is None else f'\n{self.labels[i]}', percent_text(none_of_these(self[i]))
     text = f'query {i}{known}' + (f'\nnone of these {rest}' if rest else '')
     tiles = [_tile(self.images[i], text, _blue, size)]
-    tiles += [_tile(r.path, _caption(r), _color(r, self.labels[i]), size) for r in self[i].itertuples()]
+    tiles += [_tile(r.path, _caption(r, d), _color(r, self.labels[i]), size)
+              for r, d in zip(self[i].itertuples(), distance_texts(self[i].distance), strict=True)]
     rest = '' if len(self[i]) else '<p style="margin:1em">no answer within the limit</p>'
     return f'<div style="display:flex;flex-wrap:wrap;gap:8px;margin:8px 0">{"".join(tiles)}{rest}</div>'
 

@@ -13,6 +13,7 @@ from timm.layers import to_2tuple
 from ..core import *
 from ..models.folder import *
 from ..models.folder import _blanks, _weights_file
+from ..scores.distance import distance_texts
 from ..train.evaluate import percent_cell
 
 # %% ../../nbs/use/24_card.ipynb #d4865d0c
@@ -114,6 +115,10 @@ def _training(meta, data, data_license):
 
 def _percent(v): return 'unknown' if v is None else f'{100*v:.2g}%'
 
+def _threshold_number(t):
+    "The threshold as a text, with as many decimals as tell it from the ends of its interval."
+    return distance_texts([t['distance'], t.get('distance_low'), t.get('distance_high')])[0]
+
 def _threshold(meta):
     "The threshold and its false alarms."
     t = meta.get('threshold')
@@ -122,7 +127,7 @@ def _threshold(meta):
     what = 'cosine distance' if t.get('metric') == 'cosine' else f"{t.get('metric')} distance"
     enrolled = t.get('n_enrolled')
     size = f" with {enrolled:.0f} vehicles in the gallery" if isinstance(enrolled, (int, float)) else ''
-    return ' '.join([f"A {what} of at most {t['distance']:.4f} is an answer. Then {_percent(t.get('fpir'))} of the "
+    return ' '.join([f"A {what} of at most {_threshold_number(t)} is an answer. Then {_percent(t.get('fpir'))} of the "
                      f"searches by strangers have one (95% upper bound {bound}), measured{size}; "
                      f"{_percent(t.get('dir'))} of the enrolled vehicles are found.", *t.get('notes', [])])
 

@@ -20,7 +20,7 @@ from ..train.embed import *
 from .probabilities import *
 from .scoring import *
 from .card import *
-from .card import _threshold
+from .card import _threshold, _threshold_number
 
 # %% ../../nbs/use/25_hub.ipynb #417aa0c6
 def _check_own_card(file, text, license, **words):
@@ -36,7 +36,7 @@ def _check_own_card(file, text, license, **words):
 def _with_threshold(text, meta):
     "A card with the threshold of `model.json`, where it does not have it."
     t = meta.get('threshold')
-    if not t or f"{t['distance']:.4f}" in text: return text
+    if not t or _threshold_number(t) in text: return text
     return f"{text.rstrip()}\n\n**Threshold.** {_threshold(meta)}\n"
 
 def _readme(folder, name, meta, **about):

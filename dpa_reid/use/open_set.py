@@ -13,6 +13,7 @@ import numpy as np, pandas as pd
 from fastcore.basics import patch
 from ..core import *
 from ..models.folder import *
+from ..scores.distance import distance_texts
 from ..scores.open_set import *
 from ..scores.open_set_intervals import *
 from ..scores.calibration import *
@@ -130,10 +131,14 @@ def _rows(o):
                                                            ('searches refused', 'refused'))]
     return [*spans, *more]
 
+def _threshold_numbers(o):
+    "The threshold and the ends of its interval, as texts."
+    return distance_texts(o.chosen[['threshold', 'threshold_low', 'threshold_high']])
+
 def _threshold_text(o):
-    c, what = o.chosen, '1 - cosine' if o.searches.metric == 'cosine' else 'Euclidean distance'
-    return (f"Threshold {c.threshold:.4f} ({c.threshold_low:.4f} to {c.threshold_high:.4f}; {what}) for a false alarm "
-            f"rate of {100*o.settings['fpir']:g}%.")
+    what = '1 - cosine' if o.searches.metric == 'cosine' else 'Euclidean distance'
+    t, low, high = _threshold_numbers(o)
+    return f"Threshold {t} ({low} to {high}; {what}) for a false alarm rate of {100*o.settings['fpir']:g}%."
 
 def _calibration_text(o):
     c = o.calibration.nearest

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from .. import __version__
 from ..core import *
+from ..scores.distance import distance_texts
 from .probabilities import *
 from .gallery import *
 from .uploads import *
@@ -79,7 +80,8 @@ def _cards(request, tables, side, query, back):
     "The answers of one model."
     desk, judged = _desk(request), _desk(request).judgements.pairs()
     names, heat = desk.names, hasattr(getattr(desk.galleries[side].embedder, 'net', None), 'body')
-    for r in tables[side].to_dict('records'):
+    shown = tables[side].assign(distance_text=distance_texts(tables[side].distance))
+    for r in shown.to_dict('records'):
         form = judge_form(request.scope['form_token'], r['image_id'], query, back,
                           _verdict(judged, query, r['image_id']), **_numbers(r))
         note = _ranks_elsewhere(r['image_id'], tables, names, side) if len(tables) > 1 else ''

@@ -16,6 +16,7 @@ from fasthtml import ft
 from fastcore.xml import NotStr, to_xml
 import dpa_reid.use as package
 from ..core import *
+from ..scores.distance import distance_texts
 from .probabilities import percent_text
 from .uploads import *
 from .judgements import *
@@ -249,12 +250,13 @@ def _numbers(row):
     p, of = percent_text(row['probability']), row.get('probability_of')
     meaning = {'pair': 'that both images show one vehicle', 'vehicle': 'that it is this vehicle, among those enrolled'}
     chance = [ft.Span(p, cls='chance', title=f"probability {meaning.get(of, 'of a match')}")] if p else []
-    return ft.P(ft.B(str(row['rank'])), ft.Span(f"{row['distance']:.4f}", cls='distance', title='distance'), *chance,
+    text = row.get('distance_text') or distance_texts([row['distance']])[0]
+    return ft.P(ft.B(str(row['rank'])), ft.Span(text, cls='distance', title='distance'), *chance,
                 cls='numbers')
 
 # %% ../../nbs/use/33_search_parts.ipynb #6a8c3327
 def answer_card(
-    row:dict, # an answer
+    row:dict, # an answer, perhaps with `distance_text`
     query:dict, # fields of the query
     form=None, # from `judge_form`
     side:int=0, # of which gallery
@@ -320,7 +322,8 @@ def distance_chart(
     mark = [] if threshold is None else [f'<line class="mark" x1="{x(threshold):.1f}" x2="{x(threshold):.1f}" '
                                          'y1="15" y2="190"/>']
     ticks = {v: f'{v:.2g}' for v in np.linspace(0, top, 5)}
-    said = f'Distances: of one vehicle mostly {np.median(same):.2f}, of two vehicles mostly {np.median(different):.2f}.'
+    one, two = distance_texts([np.median(same), np.median(different)], 2)
+    said = f'Distances: of one vehicle mostly {one}, of two vehicles mostly {two}.'
     return _svg([*_axes(ticks, {}, x, y), *areas, *mark], said)
 
 # %% ../../nbs/use/33_search_parts.ipynb #351f36d2
@@ -342,6 +345,6 @@ def pair_view(
                               alt=_alt(pair[s], f'Image {n}')),
                        ft.Figcaption(_dl(_facts(pair[s])))) for s, n in (('a', 'one'), ('b', 'two'))]
     chance = percent_text(pair['probability'])
-    said = f"Distance {pair['distance']:.4f}" + (f', {chance} probable' if chance else '')
+    said = f"Distance {distance_texts([pair['distance']])[0]}" + (f', {chance} probable' if chance else '')
     return ft.Section(ft.H2('Do both show the same vehicle?'), ft.Div(*sides, cls='two'), ft.P(said), form,
                       ft.P('Keys: S same, D different, U unsure.', cls='hint needs-script'), cls='panel pair')
