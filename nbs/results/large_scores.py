@@ -4,7 +4,8 @@ Stages: vru, wild, wild-untrained, wild-collapsed (evaluation from the disk, bes
 gallery images, in memory, in the same process), rerank, rerank-half and rerank-quarter (k-reciprocal re-ranking and its
 exact search alone, at the size of VERI-Wild, half and a quarter of it), clusters, -half and -quarter (with approximate
 neighbors). The vectors are made up: a center for each vehicle and
-noise, 2,048 features, of length 1. Threads are those of OMP_NUM_THREADS. Each stage is a process of its own; its row says
+noise, 2,048 features, of length 1. Threads are those of OMP_NUM_THREADS; rows of several threads stand beside those of
+one. Each stage is a process of its own; its row says
 the load of the machine as it began. Needs 3 GB of disk for a stage and gives it back.
 """
 import ctypes, json, os, shutil, subprocess, sys, tempfile, time
@@ -97,9 +98,16 @@ stages = {'vru': ('vru', 3.5, evaluation), 'wild': ('wild', 3.5, evaluation), 'w
           'clusters-quarter': ('quarter', 3.5, lambda *a: reranking(*a, share=.1))}
 
 
+def named(stage):
+    "The name of a stage in the table, with the number of threads where it is not one."
+    n = torch.get_num_threads()
+    return stage if n == 1 else f'{stage}, {n} threads'
+
+
 def run(stage):
     "Prints the rows of a stage as JSON, each as soon as it is known."
     size, noise, f = stages[stage]
+    stage = named(stage)
     folder, load = Path(tempfile.mkdtemp(dir=os.environ.get('TMPDIR'))), os.getloadavg()[0]
     try:
         q_pids, g_pids, *_ = labels(size)
@@ -112,7 +120,8 @@ def run(stage):
 
 def main(names):
     for name in names:
-        rows = pd.read_csv(csv).query('stage != @name').to_dict('records') if csv.exists() else []
+        old = pd.read_csv(csv) if csv.exists() else pd.DataFrame(dict(stage=[]))
+        rows = old[old.stage != named(name)].to_dict('records')
         with subprocess.Popen([sys.executable, __file__, '--one', name], stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout:
                 print(line, end='', flush=True)
