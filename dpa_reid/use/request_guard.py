@@ -6,7 +6,7 @@
 __all__ = ['wants_json', 'refusal_response', 'login_form', 'RequestGuard', 'check_form']
 
 # %% ../../nbs/use/34_request_guard.ipynb #11a39068
-import hmac, secrets
+import asyncio, hmac, secrets, time
 from urllib.parse import urlsplit
 from fasthtml import ft
 from starlette.datastructures import MutableHeaders
@@ -25,10 +25,10 @@ def wants_json(request:Request)->bool:
 def refusal_response(request:Request, refusal:Refusal):
     "The reply to a request that is refused."
     sentence, status = str(refusal), refusal.status
-    headers = {'WWW-Authenticate': 'Bearer'} if status == 401 else {}
+    headers = {401: {'WWW-Authenticate': 'Bearer'}, 408: {'Connection': 'close'}}.get(status, {})
     if wants_json(request): return JSONResponse(dict(error=sentence), status, headers)
     parts = [login_form()] if status == 401 else [ft.P(ft.A('Back to the search', href='/'))]
-    return HTMLResponse(whole_page(page('That did not work', notice(sentence, role='alert'), *parts)), status)
+    return HTMLResponse(whole_page(page('That did not work', notice(sentence, role='alert'), *parts)), status, headers)
 
 def login_form():
     "The form that takes the token."
@@ -61,9 +61,11 @@ class RequestGuard:
         app, # what it guards
         token:str=None, # that every request must show; None for none
         most_bytes:int=20*2**20, # of a request
-        hosts=() # names that it answers to; empty for all
+        hosts=(), # names that it answers to; empty for all
+        patience:float=30. # seconds for the bytes of a request, and another for each 10 KB that came
     ):
         self.app, self.token, self.most_bytes, self.hosts = app, token, most_bytes, tuple(hosts)
+        self.patience = patience
         self.secret = secrets.token_bytes(32)
         self.login = f"dpa_login_{sha256_of(token or '')[:8]}"
     def sign(self, text):
@@ -103,11 +105,30 @@ def _too_much(self:RequestGuard):
     return Refusal(f"The request is larger than the {self.most_bytes/2**20:g} MB that are allowed: send a smaller "
                    "picture.", 413)
 
+# %% ../../nbs/use/34_request_guard.ipynb #26fca4e6
+_slowest = 10_000                                      # bytes a second
+
+@patch
+def _timed(self:RequestGuard, receive):
+    "`receive`, with a `Refusal` where the bytes of a request come too slowly; it waits as before once all are there."
+    begun, total, complete = None, 0, False
+    async def timed():
+        nonlocal begun, total, complete
+        if complete: return await receive()
+        begun = begun or time.monotonic()
+        left = begun + self.patience + total/_slowest - time.monotonic()
+        try: message = await asyncio.wait_for(receive(), max(left, .01))
+        except asyncio.TimeoutError:
+            raise Refusal("The bytes of this request came too slowly: send it again.", 408) from None
+        total, complete = total + len(message.get('body', b'')), not message.get('more_body')
+        return message
+    return timed
+
 # %% ../../nbs/use/34_request_guard.ipynb #21647ca2
 @patch
 def _counted(self:RequestGuard, receive):
-    "`receive`, with a `Refusal` after too many bytes."
-    total = 0
+    "`receive`, with a `Refusal` after too many bytes, and where they come too slowly."
+    total, receive = 0, self._timed(receive)
     async def counted():
         nonlocal total
         message = await receive()
@@ -117,9 +138,10 @@ def _counted(self:RequestGuard, receive):
     return counted
 
 async def _throw_away(receive, most):
-    "Reads the rest of a request, up to `most` bytes."
+    "Reads the rest of a request, up to `most` bytes, as long as they come."
     while most > 0:
-        message = await receive()
+        try: message = await receive()
+        except Refusal: return
         most -= len(message.get('body', b''))
         if not message.get('more_body'): return
 
@@ -155,7 +177,7 @@ async def __call__(self:RequestGuard, scope, receive, send):
     sending = _with_headers(send, visit, is_new and not wants_json(request))
     try: self._check(request)
     except Refusal as e:
-        if e.status == 413: await _throw_away(receive, 4*self.most_bytes)
+        if e.status == 413: await _throw_away(self._timed(receive), 4*self.most_bytes)
         return await refusal_response(request, e)(scope, receive, sending)
     await self.app(scope, self._counted(receive), sending)
 
