@@ -3,9 +3,8 @@
 Stages: vru, wild, wild-untrained, wild-collapsed (evaluation from the disk, beside the product of all queries with all
 gallery images, in memory, in the same process), rerank, rerank-half and rerank-quarter (k-reciprocal re-ranking and its
 exact search alone, at the size of VERI-Wild, half and a quarter of it), clusters, -half and -quarter (with approximate
-neighbors). The vectors are made up: a center for each vehicle and
-noise, 2,048 features, of length 1. Threads are those of OMP_NUM_THREADS; rows of several threads stand beside those of
-one. Each stage is a process of its own; its row says
+neighbors). The vectors are made up: a center for each vehicle and noise, 2,048 features, of length 1. Threads are those
+of OMP_NUM_THREADS; rows of several threads stand beside those of one. Each stage is a process of its own; its row says
 the load of the machine as it began. Needs 3 GB of disk for a stage and gives it back.
 """
 import ctypes, json, os, shutil, subprocess, sys, tempfile, time
