@@ -63,6 +63,7 @@ from dpa_reid.train.recipes import (
     default_recipe, few_recipe, veri_uav_recipe, veri_uav_released_recipe, vru_recipe, vru_released_recipe, scratch_recipe, Recipe,
     recipe_table)
 from .train.learner import reid_learner
+from .train.distillation import Distillation
 from .train.embed import *
 from .train.evaluate import Evaluation, evaluate, protocol_report
 from .train.run import Run
