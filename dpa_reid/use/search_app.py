@@ -73,8 +73,9 @@ def _verdict(judged, query, image_id):
     return judged.get(tuple(sorted((query['g'], image_id))), '') if query.get('g') else ''
 
 def _numbers(found):
-    "Distance and probability as a form sends them."
-    return {k: '' if (v := found[k]) is None else f'{v:.6g}' for k in ('distance', 'probability')}
+    "Distance and probability of a pair as a form sends them; a vehicle's probability is not the pair's."
+    numbers = {k: '' if (v := found[k]) is None else f'{v:.6g}' for k in ('distance', 'probability')}
+    return numbers if found.get('probability_of') != 'vehicle' else numbers | dict(probability='')
 
 def _cards(request, tables, side, query, back):
     "The answers of one model."
