@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['relational_distance_loss', 'Distillation']
 
-# %% ../../nbs/train/12_distillation.ipynb #fe2aaa89
+# %% ../../nbs/train/12_distillation.ipynb #61fb4117
 import torch, torch.nn.functional as F
 from torch import Tensor, nn
+from fastcore.basics import patch
 from fastai.torch_core import get_model
 from ..core import ReIDError, ReIDOutput
-from ..compute import autocast
+from ..compute import autocast, fast_dtype
 from ..models.folder import load_net
 from .callbacks import LossParts, _Plain
 from .learner import _seen_before, _united
 
-# %% ../../nbs/train/12_distillation.ipynb #b636eeb8
+# %% ../../nbs/train/12_distillation.ipynb #5f5d1e99
 def _proportions(e):
     "Distances of all pairs of a batch (B, D) in units of their mean (B*(B-1)/2,)."
     d = F.pdist(F.normalize(e.float()))
@@ -29,7 +30,7 @@ def relational_distance_loss(
     if len(student) < 2: return student.sum()*0.
     return F.huber_loss(_proportions(student), _proportions(teacher))
 
-# %% ../../nbs/train/12_distillation.ipynb #b0f9a29b
+# %% ../../nbs/train/12_distillation.ipynb #51741ee4
 def _stats(config): return [torch.tensor(config[k]).view(-1, 1, 1) for k in ('mean', 'std')]
 
 class Distillation(_Plain):
@@ -37,30 +38,50 @@ class Distillation(_Plain):
     order, run_valid = LossParts.order-1, False
     def __init__(self,
         teacher, # a model folder such as `default_model`, or a network that gives embeddings in evaluation
-        weight:float=25. # of this loss; Park et al. take 25
+        weight:float=25. # of this loss
     ):
         if not weight > 0: raise ReIDError(f"Distillation(weight={weight!r}): give a weight above 0, such as 25.")
         self.weight, self.seen = weight, None
         if isinstance(teacher, nn.Module): self.teacher = teacher
         else: self.teacher, self.seen = load_net(teacher)[0], _seen_before(teacher)
-    def before_fit(self):
+    # an exported learner carries no teacher
+    def __getstate__(self): return {**self.__dict__, 'teacher': None, 'change': None}
+    def before_train(self):
+        if self.teacher is None or self.teacher is get_model(self.model):
+            raise ReIDError("Distillation has no teacher but the network itself: give a model folder.")
         fed, made_for = (getattr(m, 'data_config', {}) for m in (get_model(self.model), self.teacher))
         self.change = [*_stats(fed), *_stats(made_for)] if {'mean', 'std'} <= fed.keys() & made_for.keys() else None
-        self.teacher.eval().requires_grad_(False).to(self.dls.device)
-        # what the teacher has seen, the student has learned from
+        self.size = tuple(made_for.get('input_size', ()))[1:]
+        self.teacher.to(self.dls.device)
+        # what the teacher has seen, the student learns from
         self.learn.seen_before = _united(getattr(self.learn, 'seen_before', ''), self.seen)
-    @torch.no_grad()
-    def taught(self,
-        x:Tensor # images as the student is given them (B, 3, H, W)
-    )->Tensor: # (B, D)
-        "The teacher's embeddings of a batch."
-        x = x.as_subclass(Tensor)
-        if self.change:
-            mean, std, own_mean, own_std = (v.to(x) for v in self.change)
-            x = (x*std + mean - own_mean)/own_std
-        with autocast(x.device, torch.float32): return self.teacher(x)
-    def after_loss(self):
-        emb = ReIDOutput(*self.pred).emb
-        if isinstance(emb, (tuple, list)): emb = torch.cat([F.normalize(e) for e in emb], 1)
-        self.learn.loss_grad = self.loss_grad + self.weight*relational_distance_loss(emb, self.taught(self.xb[0]))
-        self.learn.loss = self.loss_grad.clone()
+
+# %% ../../nbs/train/12_distillation.ipynb #7d299296
+@patch
+def as_made_for(self:Distillation,
+    x:Tensor # images as the student is given them (B, 3, H, W)
+)->Tensor: # (B, 3, H', W')
+    "The images in the normalization and size that the teacher was made for, as far as it says."
+    if self.change:
+        mean, std, own_mean, own_std = (v.to(x) for v in self.change)
+        x = (x*std + mean - own_mean)/own_std
+    if not self.size or x.shape[2:] == self.size: return x
+    return F.interpolate(x, size=self.size, mode='bilinear', antialias=True)
+
+@patch
+@torch.no_grad()
+def taught(self:Distillation,
+    x:Tensor # images as the student is given them (B, 3, H, W)
+)->Tensor: # (B, D)
+    "The teacher's embeddings of a batch."
+    x = self.as_made_for(x.as_subclass(Tensor))
+    with autocast(x.device, fast_dtype(x.device, self.teacher)): return self.teacher.eval()(x).float()
+
+@patch
+def after_loss(self:Distillation):
+    "Adds the loss of the batch; raises `ReIDError` for a network of several branches."
+    emb = ReIDOutput(*self.pred).emb
+    if not isinstance(emb, Tensor):
+        raise ReIDError("Distillation compares one embedding of each image, and this network has several branches.")
+    self.learn.loss_grad = self.loss_grad + self.weight*relational_distance_loss(emb, self.taught(self.xb[0]))
+    self.learn.loss = self.loss_grad.clone()

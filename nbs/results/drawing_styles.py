@@ -3,9 +3,9 @@
     python nbs/results/drawing_styles.py PHOTOGRAPHS OUT [NAMES [SEEDS]]
 
 trains EfficientNet-Lite0 for 90 iterations on each of several sets of 1,920 drawings of 160 vehicles (all of them, or those
-in NAMES, divided by commas) with each seed (`0,1,2`), and scores each network on photographs and on unseen drawings.
-PHOTOGRAPHS is the folder with gantry181 and rear200. What is finished in OUT is not done again; OUT/drawing_styles.csv is
-written after each training. `whole veri_uav` has 9,785 drawings, and 459 iterations.
+in NAMES, divided by semicolons) with each seed (`0,1,2`), and scores each network on the half of gantry181 for choices, for
+this is one, and on the test images of mini. PHOTOGRAPHS is the folder with gantry181. What is finished in OUT is not done
+again; OUT/drawing_styles.csv is written after each training. `whole veri_uav` has 9,785 drawings, and 459 iterations.
 """
 import sys
 from functools import partial
@@ -16,7 +16,8 @@ from dpa_reid.study.ablation import Study
 from dpa_reid.study.rows import AblationRow
 from dpa_reid.synth.benchmarks import draw_benchmark
 from dpa_reid.synth.corruptions import corruptions, compress, downscale, fog, low_light, motion_blur, rain
-from sim_to_real import photographs, score_rows
+from dpa_reid.use.default_network import photo_halves
+from sim_to_real import score_rows
 
 recipe = default_recipe.replace(epochs=3, warmup=.5)
 style = dict(n_ids=160, n_imgs=12, n_cams=4, size=128, seed=401, train_frac=1., altitude=(20., 150.), masks=False)
@@ -69,15 +70,16 @@ def trained(name, df, out, seed):
     return study.run(row, seed).folder
 
 if __name__ == '__main__':
-    photos, out, given = photographs(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    photographs, out, given = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     names = given[0].split(';') if given and given[0] else list(sets)
     seeds = map(int, given[1].split(',')) if len(given) > 1 else range(3)
     mini = benchmark('mini', out/'drawings')
-    photos['unseen drawings'] = mini[mini.split != 'train'].reset_index(drop=True)
+    photos = {'gantry181, half for choices': photo_halves(read_manifest(photographs/'gantry181'/'labels.csv'))[0],
+              'test images of mini': mini[mini.split != 'train'].reset_index(drop=True)}
     file = out/'drawing_styles.csv'
     for seed in seeds:
         for name in names:
-            done = pd.read_csv(file) if file.exists() else pd.DataFrame(dict(network=[], seed=[]))
+            done = pd.read_csv(file) if file.exists() else pd.DataFrame(dict(network=[], seed=[])).astype(dict(seed=int))
             if ((done.network == name) & (done.seed == seed)).any(): continue
             run = trained(name, sets[name](out/'drawings'), out, seed)
             rows = score_rows(photos, name, seed, Embedder.load(run, progress=False, cache=None))
