@@ -17,8 +17,7 @@ from dpa_reid.train.distillation import Distillation
 from dpa_reid.use.default_network import drawing
 
 recipe = few_recipe.replace(size=96, pad=8)
-changes = {'few': {}, 'frozen start': dict(freeze=5), 'backbone rate x .1': dict(body_lr=.1), 'AugMix': dict(augmix=1.),
-           'no erasing': dict(erase=0.), 'average of weights': dict(ema=.98), 'half the rate': dict(lr=5e-4)}
+changes = {'few': {}, 'frozen start': dict(freeze=5), 'AugMix': dict(augmix=1.), 'average of weights': dict(ema=.98)}
 
 def more_images(folder):
     "720 drawings of 120 vehicles, with identities and cameras of their own."
