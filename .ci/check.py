@@ -161,7 +161,8 @@ def check_docstrings():
 def check_scripts():
     "The scripts beside the results find what they import."
     bad = []
-    sys.path.insert(0, str(root))
+    # Python puts a script's own folder first
+    sys.path[:0] = [str(nbs/'results'), str(root)]
     for path in sorted((nbs/'results').rglob('*.py')):
         try: runpy.run_path(str(path), run_name='imported')
         except Exception as e: bad.append(f'{path.relative_to(root)}: {type(e).__name__}: {e}')
