@@ -5,7 +5,7 @@
 trains EfficientNet-Lite0 for 90 iterations on each of several sets of 1,920 drawings of 160 vehicles (all of them, or those
 in NAMES, divided by semicolons) with each seed (`0,1,2`), and scores each network on the half of gantry181 for choices, for
 this is one, and on the test images of mini. PHOTOGRAPHS is the folder with gantry181. What is finished in OUT is not done
-again; OUT/drawing_styles.csv is written after each training. `whole veri_uav` has 9,785 drawings, and 459 iterations.
+again; OUT/drawing_styles.csv is written after each training.
 """
 import sys
 from functools import partial
@@ -22,12 +22,12 @@ from sim_to_real import score_rows
 recipe = default_recipe.replace(epochs=3, warmup=.5)
 style = dict(n_ids=160, n_imgs=12, n_cams=4, size=128, seed=401, train_frac=1., altitude=(20., 150.), masks=False)
 
-def benchmark(name, folder, n_ids=160, n_imgs=12):
-    "The training images of a benchmark, so many of so many vehicles, and all of its test images."
+def benchmark(name, folder):
+    "As many training images of a benchmark as the other sets have, and all of its test images."
     draw_benchmark(name, folder/name, progress=False)
     df = read_manifest(folder/name/'labels.csv')
     train = df[df.split == 'train']
-    first = train[train.pid.isin(sorted(train.pid.unique())[:n_ids])].groupby('pid').head(n_imgs)
+    first = train[train.pid.isin(sorted(train.pid.unique())[:style['n_ids']])].groupby('pid').head(style['n_imgs'])
     return pd.concat([first, df[df.split != 'train']], ignore_index=True)
 
 def drawn(name, folder, **changes):
@@ -56,8 +56,7 @@ sets = {'mini': partial(benchmark, 'mini'),
         'twelve cameras': partial(drawn, 'cameras', n_cams=12),
         'weather': partial(damaged, 'weather', kinds=(fog, rain, low_light)),
         'bad cameras': partial(damaged, 'cameras_damaged', kinds=(motion_blur, compress, downscale)),
-        'all corruptions': partial(damaged, 'all_damaged', kinds=corruptions),
-        'whole veri_uav': partial(benchmark, 'veri_uav', n_ids=515, n_imgs=19)}
+        'all corruptions': partial(damaged, 'all_damaged', kinds=corruptions)}
 
 def trained(name, df, out, seed):
     "The folder of the finished training of a set and seed."

@@ -39,14 +39,17 @@ def training_lists(recipe, parts):
         if part == 'sgd': yield from ((row, seed) for seed in (0, 1) for row in sgd)
         else: yield from ((row, seed) for seed, row in enumerate(tables[part]))
 
-def found(study):
+def untrained(study):
+    "The mAP of the network before any training."
+    network = Embedder.untrained(arch, size=study.recipe.size, progress=False)
+    return network.evaluate(study.data, study.protocol).repeats[0].mAP
+
+def found(study, before):
     "Rows of the finished trainings, and of the network before any."
-    rows = [search_results(study, both_halves(study.recipe))]
     own = [dict(row=row.name, seed=seed, mAP=study.run(row, seed).record['mAP'], torch=versions()['torch'])
            for seed in (0, 1) for row in sgd if study.run(row, seed).is_finished]
-    before = Embedder.untrained(arch, size=study.recipe.size, progress=False).evaluate(study.data, study.protocol)
-    own.append(dict(row='untrained', mAP=before.repeats[0].mAP, torch=versions()['torch']))
-    return pd.concat([*rows, pd.DataFrame(own)], ignore_index=True)
+    own.append(dict(row='untrained', mAP=before, torch=versions()['torch']))
+    return pd.concat([search_results(study, both_halves(study.recipe)), pd.DataFrame(own)], ignore_index=True)
 
 def save(file, name, rows):
     "Puts the rows of a set in place of those that were there."
@@ -58,6 +61,7 @@ def save(file, name, rows):
 if __name__ == '__main__':
     out, parts = Path(sys.argv[1]), (sys.argv[3:] or ['design,folded,sgd'])[0].split(',')
     name, study = study_of(sys.argv[2], out)
+    before = untrained(study)
     for row, seed in training_lists(study.recipe, parts):
         study.train([row], (seed,))
-        save(out/'recipe_screening.csv', name, found(study))
+        save(out/'recipe_screening.csv', name, found(study, before))
